@@ -1,0 +1,66 @@
+"""Every limit on what is read, in one place.
+
+A limit is checked before the bytes it bounds are parsed or copied. Sizes are bytes unless the name
+says otherwise. Crossing one raises :class:`anchor.errors.LimitExceededError`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Digests and openings
+DIGEST_BYTES: Final = 32
+MAX_OPENING_BYTES: Final = 64
+
+# JSON of any kind (proof, policy, settings)
+MAX_JSON_DEPTH: Final = 32
+MAX_JSON_INTEGER: Final = 2**53 - 1
+
+# The proof file
+MAX_PROOF_BYTES: Final = 8 << 20
+MAX_INCLUSIONS: Final = 64
+MAX_ATTESTATIONS: Final = 256
+MAX_POLICY_BYTES: Final = 4 << 20
+
+# The log (C2SP tlog-tiles, tlog-checkpoint, signed-note)
+MAX_TREE_SIZE: Final = 2**53 - 1
+MAX_PATH_HASHES: Final = 63
+MAX_NOTE_BYTES: Final = 64 << 10
+MAX_NOTE_SIGNATURES: Final = 64
+TILE_WIDTH: Final = 256
+
+# OpenTimestamps (limits of the format's own reader, python-opentimestamps core/op.py, notary.py)
+MAX_OTS_BYTES: Final = 1 << 20
+MAX_OTS_MESSAGE_BYTES: Final = 4096
+MAX_OTS_NESTED_OPERATIONS: Final = 255
+MAX_OTS_OPERATIONS: Final = 20_000
+MAX_OTS_PAYLOAD_BYTES: Final = 8192
+MAX_OTS_URI_BYTES: Final = 1000
+MAX_OTS_OWN_OPERATIONS: Final = 110
+MAX_CALENDAR_RESPONSE_BYTES: Final = 10_000
+
+# RFC 3161
+MAX_TSP_BYTES: Final = 256 << 10
+MAX_DER_DEPTH: Final = 32
+MAX_CERTIFICATES: Final = 32
+MAX_CHAIN_LENGTH: Final = 8
+MAX_REVOCATION_BYTES: Final = 2 << 20
+
+# Bitcoin
+BITCOIN_HEADER_BYTES: Final = 80
+BITCOIN_SUCCESSORS: Final = 6
+MAX_HEADER_ARCHIVE_BYTES: Final = 256 << 20
+
+# EVM
+MAX_EVM_HEADER_BYTES: Final = 4096
+MAX_EVM_HEADER_FIELDS: Final = 64
+MAX_EVM_ITEM_BYTES: Final = 1 << 20
+MAX_RLP_DEPTH: Final = 16
+MAX_TRIE_NODES: Final = 80
+MAX_TRIE_NODE_BYTES: Final = 1 << 20
+
+# The service
+MAX_JSON_DIGESTS: Final = 1_000
+MAX_RAW_DIGESTS: Final = 1_000_000
+SEQUENCER_SLICE_DIGESTS: Final = 65_536
+MAX_VERIFY_BYTES: Final = 16 << 20
