@@ -16,7 +16,12 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    # Annotations only: the ports must stay importable without the service's extras.
+    import numpy as np
+    from numpy.typing import NDArray
 
 # A JSON object as it is stored and shown: plain dict, list, str, int, bool, None.
 Json = dict[str, Any]
@@ -46,37 +51,58 @@ class LogStore(Protocol):
     The writer's order is fixed: ``append`` (durable on return, not yet part of the log) →
     sign outside → ``commit`` (durable on return; the commit point). Opening the store drops
     whatever was appended and not committed: no signature over it has left the process.
+
+    ``append``, ``commit`` and ``rollback`` belong to one thread. Everything else may be called from
+    any thread at any time, sees only what is committed, and never waits for the writer.
     """
 
     @property
     def committed(self) -> CommittedTree | None:
         """Return the newest committed tree, or None for a log that was never committed."""
 
-    def find(self, digests: Sequence[bytes]) -> list[int | None]:
-        """Return the leaf index of each digest, or None; committed and appended ones alike.
+    def find(self, digest: bytes) -> int | None:
+        """Return the first leaf index of a 32-byte digest in the committed tree, or None."""
 
-        Safe to call from any thread. The first index that the log gave is the one returned.
-        """
+    def find_many(self, digests: bytes) -> NDArray[np.int64]:
+        """Return the leaf index of each digest (32·n bytes in, n numbers out), -1 where absent."""
 
-    def append(self, digests: Sequence[bytes]) -> AppendedTree:
-        """Append digests known to be new, in order, and make them durable.
+    def append(self, digests: bytes) -> AppendedTree:
+        """Append the digests (32·n bytes) that the log does not hold, in order, each once; durable.
+
+        A digest that is in the log, or earlier in the same call, gets the index it has there. When
+        nothing is new the tree returned is the committed one and there is nothing to commit.
 
         Raises:
-            StoreUnavailableError: the disk is full or read-only; nothing was appended, and the
-                store is as it was before the call.
+            StoreUnavailableError: the disk is full, failing or below its reserve; nothing was
+                appended and the store is as it was. The same call may succeed later.
+            LogIntegrityError: what is on disk contradicts the committed tree; never go on.
         """
 
     def commit(self, tree: CommittedTree) -> None:
         """Make the checkpoint of the appended tree durable; the new digests are now in the log.
 
         Raises:
-            StoreUnavailableError: not committed; the appended digests are dropped again.
-            LogIntegrityError: the size is smaller than the committed one, or equal with another
-                root.
+            StoreUnavailableError: not acknowledged. Either the appended digests are dropped again,
+                or (the write was reported as failed and is there after all) ``committed`` is now
+                this tree: it is never both, and submitting the same digests again is safe.
+            LogIntegrityError: the tree is not the appended one.
         """
 
     def rollback(self) -> None:
         """Drop whatever was appended since the last commit."""
+
+    def keep(self, tree: CommittedTree) -> None:
+        """Keep a committed checkpoint for good (one that a round hands out); durable on return.
+
+        Raises:
+            LogIntegrityError: its root hash is not the root of that size.
+        """
+
+    def checkpoints(self) -> Sequence[CommittedTree]:
+        """Return the newest checkpoint and those kept, by ascending tree size.
+
+        Those of rounds are kept, and the first one past each multiple of 65,536 leaves.
+        """
 
     def entry(self, leaf_index: int) -> bytes:
         """Return the 32-byte digest at ``leaf_index``; NotFoundError past the committed size."""
@@ -84,14 +110,18 @@ class LogStore(Protocol):
     def inclusion_path(self, leaf_index: int, tree_size: int) -> list[bytes]:
         """Return the RFC 6962 audit path, leaf's sibling first, in the first ``tree_size`` leaves.
 
-        Any ``tree_size`` with ``leaf_index < tree_size <= committed size``.
+        Any ``tree_size`` with ``leaf_index < tree_size <= committed size``, else NotFoundError.
         """
 
     def consistency_path(self, old_size: int, new_size: int) -> list[bytes]:
-        """Return the RFC 6962 consistency proof; ``0 < old_size <= new_size <= committed``."""
+        """Return the RFC 6962 consistency proof; ``0 < old_size <= new_size <= committed``.
+
+        Raises:
+            NotFoundError: the sizes are not in that order.
+        """
 
     def root_hash(self, tree_size: int) -> bytes:
-        """Return the root hash of the first ``tree_size`` leaves."""
+        """Return the root hash of the first ``tree_size`` leaves; NotFoundError past the log."""
 
     def read_tile(self, level: int, index: int, width: int) -> bytes:
         """Return ``width`` hashes of a tile, ``1 <= width <= 256``; NotFoundError if not there."""
@@ -99,19 +129,25 @@ class LogStore(Protocol):
     def read_entries(self, index: int, width: int) -> bytes:
         """Return the entry bundle (C2SP tlog-tiles: uint16 length before each entry)."""
 
-    def checkpoints(self) -> Sequence[CommittedTree]:
-        """Return the checkpoints kept for rounds and receipts, oldest first."""
-
     def close(self) -> None:
         """Release files and locks; safe to call twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppendedTree:
-    """What the tree is after an append: not signed, not committed."""
+    """What the tree is after an append: not signed, not committed.
+
+    Attributes:
+        tree_size: leaves, those appended included.
+        root_hash: 32 bytes.
+        leaf_indices: uint64, one for each digest of the call, in its order.
+        created: bool, True where the call itself added the leaf.
+    """
 
     tree_size: int
     root_hash: bytes
+    leaf_indices: NDArray[np.uint64]
+    created: NDArray[np.bool_]
 
 
 # -- anchoring -------------------------------------------------------------------------------------
@@ -270,6 +306,9 @@ class RoundStore(Protocol):
     def newest_round_of(self, backend: str) -> Round | None:
         """Return the newest round that this backend has an attempt for."""
 
+    def newest_final_round_of(self, backend: str) -> Round | None:
+        """Return the newest round that is final for this backend."""
+
     def first_rounds_covering(self, leaf_index: int) -> dict[str, tuple[Round, Attempt]]:
         """Return, by backend, the first round that covers the leaf: the first final one if any,
         else the first that is not failed."""
@@ -283,8 +322,47 @@ class RoundStore(Protocol):
     def meta(self, key: str) -> Json | None:
         """Return the object stored by key, or None."""
 
+    def record_commit(self, tree_size: int, committed_at: datetime) -> None:
+        """Remember that the log was seen with at least ``tree_size`` leaves at that time.
+
+        A size that is there already keeps its first time.
+        """
+
+    def thin_commits(self, before: datetime) -> None:
+        """Keep only the greatest size of each minute among the commits seen before that time."""
+
+    def accepted_by(self, leaf_index: int) -> datetime | None:
+        """Return the first recorded time at which the log had that leaf; None if none is known.
+
+        Our own clock's word: bookkeeping, no evidence.
+        """
+
     def close(self) -> None:
         """Release the files."""
+
+
+class RoundPublisher(Protocol):
+    """Puts a round where anybody can fetch it by content: an IPFS node, a mirror.
+
+    Attributes:
+        name: unique and stable (``ipfs``); the result is kept as the round's meta
+            ``<name>:<tree_size>``.
+    """
+
+    name: str
+
+    def publish(self, round_: Round, attempts: Mapping[str, Attempt]) -> Json:
+        """Publish the round with the attestations of its final attempts; safe to repeat.
+
+        Called again whenever one more attempt of the round became final.
+
+        Raises:
+            BackendUnavailableError: call again later.
+            BackendRejectedError, BackendProtocolError: the peer misbehaves; tried again, rarely.
+        """
+
+    def health(self) -> Health:
+        """Return the last known state without talking to anybody."""
 
 
 # -- sources of outside facts ----------------------------------------------------------------------
