@@ -27,6 +27,8 @@ MAX_TREE_SIZE: Final = 2**53 - 1
 MAX_PATH_HASHES: Final = 63
 MAX_NOTE_BYTES: Final = 64 << 10
 MAX_NOTE_SIGNATURES: Final = 64
+MAX_NOTE_KEY_BYTES: Final = 1024
+MAX_TLOG_PROOF_BYTES: Final = 128 << 10
 TILE_WIDTH: Final = 256
 
 # OpenTimestamps (limits of the format's own reader, python-opentimestamps core/op.py, notary.py)
@@ -34,6 +36,9 @@ MAX_OTS_BYTES: Final = 1 << 20
 MAX_OTS_MESSAGE_BYTES: Final = 4096
 MAX_OTS_NESTED_OPERATIONS: Final = 255
 MAX_OTS_OPERATIONS: Final = 20_000
+# What one tree's operations may work on, all messages together, and into the slow digests alone.
+MAX_OTS_TREE_MESSAGE_BYTES: Final = 4 << 20
+MAX_OTS_SLOW_DIGEST_BYTES: Final = 64 << 10
 MAX_OTS_PAYLOAD_BYTES: Final = 8192
 MAX_OTS_URI_BYTES: Final = 1000
 MAX_OTS_OWN_OPERATIONS: Final = 110
@@ -43,6 +48,7 @@ MAX_CALENDAR_RESPONSE_BYTES: Final = 10_000
 MAX_TSP_BYTES: Final = 256 << 10
 MAX_DER_DEPTH: Final = 32
 MAX_CERTIFICATES: Final = 32
+MAX_CERTIFICATE_BYTES: Final = 32 << 10
 MAX_CHAIN_LENGTH: Final = 8
 MAX_REVOCATION_BYTES: Final = 2 << 20
 
