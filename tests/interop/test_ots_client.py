@@ -18,6 +18,7 @@ from anchor.formats.ots.attestation import (
 from anchor.formats.ots.codec import DetachedTimestamp, serialize_detached
 from anchor.formats.ots.op import Append, Prepend, Ripemd160, Sha256
 from anchor.formats.ots.timestamp import Timestamp
+from anchor.proof.ots_export import export_ots
 
 pytestmark = pytest.mark.ots_client
 
@@ -73,3 +74,21 @@ def test_a_cut_file_is_refused_by_the_client_too(ots, tmp_path: Path) -> None:
     data = serialize_detached(DetachedTimestamp(Sha256(), digest, tree))
     (tmp_path / "cut.ots").write_bytes(data[:-1])
     assert ots("info", tmp_path / "cut.ots").returncode == 1
+
+
+def test_info_reads_an_export_with_255_nested_operations(ots, tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"cat").digest()
+    leaf = hashlib.sha256(b"\x00" + hashlib.sha256(digest + b"nonce").digest()).digest()
+    sibling = bytes(range(32))
+    root = hashlib.sha256(b"\x01" + leaf + sibling).digest()
+    tree = node = Timestamp(root)
+    for _ in range(255 - 7):
+        node = node.add(Sha256())
+    node.attest(PendingAttestation("https://calendar.example"))
+    exported = export_ots(digest, b"nonce", [("right", sibling)], [tree])
+    (tmp_path / "cat.ots").write_bytes(exported)
+    shown = ots("-v", "info", tmp_path / "cat.ots")
+    assert shown.returncode == 0, shown.stderr
+    assert f"append {sibling.hex()}" in shown.stdout
+    assert root.hex() in shown.stdout
+    assert "verify PendingAttestation('https://calendar.example')" in shown.stdout

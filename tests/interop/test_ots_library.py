@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from opentimestamps.core import notary
 from opentimestamps.core import op as reference_op
@@ -31,8 +32,9 @@ from anchor.formats.ots.codec import (
     serialize_detached,
     serialize_tree,
 )
-from anchor.formats.ots.op import Sha256
+from anchor.formats.ots.op import Keccak256, Sha256
 from anchor.formats.ots.timestamp import Timestamp
+from anchor.proof.ots_export import export_ots
 from tests.strategies.ots import ops, trees
 
 
@@ -189,3 +191,30 @@ def test_attestations_of_other_chains_stay_as_they_are() -> None:
     assert serialize_tree(ours) == reference_write(theirs) == data
     assert PendingAttestation.tag == notary.PendingAttestation.TAG
     assert BitcoinAttestation.tag == notary.BitcoinBlockHeaderAttestation.TAG
+
+
+@given(st.binary(max_size=64), st.lists(st.booleans(), max_size=34), st.data())
+def test_the_library_reads_what_we_export(
+    opening: bytes, lefts: list[bool], data: st.DataObject
+) -> None:
+    steps = [("left" if left else "right", bytes([n]) * 32) for n, left in enumerate(lefts)]
+    digest = bytes(range(32))
+    root = sha256(b"\x00" + sha256(digest + opening).digest()).digest()
+    for side, sibling in steps:
+        pair = sibling + root if side == "left" else root + sibling
+        root = sha256(b"\x01" + pair).digest()
+    calendars = data.draw(st.lists(trees(message=root, max_nodes=5), min_size=1, max_size=3))
+    wanted = {
+        (path.message, path.attestation.tag, path.attestation.payload)
+        for tree in calendars
+        for path in tree.paths()
+        if Keccak256() not in path.ops
+    }
+    assume(wanted)
+    exported = export_ots(digest, opening, steps, calendars)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        stamp = DetachedTimestampFile.deserialize(BytesDeserializationContext(exported))
+    found = {(m, a.TAG, payload(a)) for m, a in stamp.timestamp.all_attestations()}
+    assert found == wanted
+    assert reference_write(stamp) == exported

@@ -29,7 +29,6 @@ from anchor.formats.ots.timestamp import Timestamp
 from anchor.formats.ots.wire import Reader, varuint
 from tests.strategies.ots import attestations, trees
 
-
 BLOCK_7 = bytes.fromhex("000588960d73d719010107")
 PIECES = [b"\xff", b"\x00", b"\x08", b"\x02", b"\xf0\x01x", b"\xf3", BLOCK_7]
 
