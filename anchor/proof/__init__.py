@@ -1,1 +1,1 @@
-"""TODO."""
+"""The proof file and the policy: parsed, not believed."""

@@ -1,0 +1,186 @@
+"""Step 6: the root hash in a block of an EVM chain.
+
+A transaction or receipt proof shows the root hash inside a block and gives that header's time; no
+contract has to be believed. A storage proof gives the stored time only where address and proven
+code hash are the policy's, else the time of the header that it is proven under (step 6.3).
+
+After the Merge a header carries no work, so a header by itself is only *a supplied header*: its
+hash must be pinned by the policy, or confirmed by a source of the policy (step 6.4).
+
+Specification: ``docs/spec/verification.md``, step 6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from anchor.errors import AttestationError
+from anchor.formats.evm import (
+    EvmHeader,
+    parse_evm_header,
+    verify_account_proof,
+    verify_receipt_proof,
+    verify_registry_proof,
+    verify_transaction_proof,
+)
+from anchor.proof.policy import Policy, TrustedChain
+from anchor.proof.proof import EvmAttestation, IndexedTrieProof, StorageTrieProof
+from anchor.verify.known import KnownFacts
+from anchor.verify.verdict import Judgement, Status, Step
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A time that the evidence gives if ``header`` is canonical."""
+
+    header: EvmHeader
+    time: int
+    step: Step
+
+
+def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) -> Judgement:
+    """Judge one EVM attestation.
+
+    Raises:
+        AttestationError: a trie proof is false, or does not hold the root hash.
+        FormatError: a header, node or transaction cannot be read.
+    """
+    chain = policy.chain(attestation.chain_id)
+    name = chain.name if chain else f"chain {attestation.chain_id}"
+    bounds = _bounds(attestation, chain)
+    steps = tuple(bound.step for bound in bounds)
+    if not bounds:
+        return Judgement(Status.PENDING, "the transaction is not final yet", "evm.pending", by=name)
+    if chain is None:
+        return Judgement(
+            Status.NOT_CHECKED,
+            f"the policy does not know chain {attestation.chain_id}",
+            "evm.chain_unknown",
+            by=name,
+            steps=steps,
+        )
+    standings = [(bound, _standing(bound.header, chain, known)) for bound in bounds]
+    verified = [(bound, by) for bound, by in standings if by is not None]
+    if not verified:
+        earliest = min(bounds, key=lambda bound: bound.time)
+        return Judgement(
+            Status.NOT_CHECKED,
+            f"matches a supplied header: block {earliest.header.number}, hash "
+            f"{earliest.header.block_hash.hex()}; nothing here says that it is canonical",
+            "evm.header_supplied",
+            potential_time=_time(earliest.time, chain.tolerance_s),
+            tolerance_s=chain.tolerance_s,
+            by=name,
+            steps=steps,
+        )
+    bound, confirmed_by = min(verified, key=lambda pair: pair[0].time)
+    return Judgement(
+        Status.VERIFIED,
+        f"in block {bound.header.number}",
+        "evm.verified",
+        attested_time=_time(bound.time, chain.tolerance_s),
+        tolerance_s=chain.tolerance_s,
+        trust=_trust(chain, bound.header, confirmed_by),
+        headline=chain.headline,
+        by=name,
+        steps=steps,
+    )
+
+
+def _time(unix_time: int, tolerance_s: int) -> datetime:
+    return datetime.fromtimestamp(unix_time, UTC) + timedelta(seconds=tolerance_s)
+
+
+def _trust(chain: TrustedChain, header: EvmHeader, confirmed_by: str) -> str:
+    sentence = f"believe that block {header.number} is canonical ({confirmed_by})"
+    if chain.chain_class == "l2":
+        sentence += f", and the clock of its sequencer {chain.sequencer}"
+    if chain.chain_class == "test":
+        sentence += "; a test chain shows nothing to anybody else"
+    return sentence
+
+
+def _standing(header: EvmHeader, chain: TrustedChain, known: KnownFacts) -> str | None:
+    """Return who says that the header is canonical, or None if nobody does.
+
+    Raises:
+        AttestationError: a pinned or confirmed block at that height is another one.
+    """
+    pinned = dict(chain.pinned).get(header.number)
+    confirmed = known.evm.get((chain.chain_id, header.number))
+    claims = []
+    if pinned is not None:
+        claims.append((pinned, "pinned by the policy"))
+    if confirmed is not None:
+        claims.append((confirmed.block_hash, f"confirmed by {confirmed.confirmed_by}"))
+    for block_hash, by in claims:
+        if block_hash != header.block_hash:
+            raise AttestationError(
+                f"block {header.number} is {block_hash.hex()} ({by}), "
+                f"the proof's header is {header.block_hash.hex()}",
+                code="evm.block_not_canonical",
+            )
+    return claims[0][1] if claims else None
+
+
+def _bounds(attestation: EvmAttestation, chain: TrustedChain | None) -> list[_Bound]:
+    bounds = []
+    if attestation.transaction is not None:
+        bounds.append(_transaction(attestation, attestation.transaction))
+    if attestation.receipt is not None:
+        bounds.append(_receipt(attestation, attestation.receipt))
+    if attestation.storage is not None:
+        bounds.append(_storage(attestation, attestation.storage, chain))
+    return bounds
+
+
+def _transaction(attestation: EvmAttestation, proof: IndexedTrieProof) -> _Bound:
+    header = parse_evm_header(proof.header)
+    transaction = verify_transaction_proof(header, proof.index, proof.nodes)
+    if attestation.transaction_hash not in (None, transaction.transaction_hash):
+        raise AttestationError(
+            "the proven transaction is not the one named", code="evm.transaction_mismatch"
+        )
+    if not transaction.holds(attestation.root_hash):
+        raise AttestationError(
+            "the transaction does not hold the root hash", code="evm.root_not_in_transaction"
+        )
+    lines = (
+        f"block {header.number}, keccak-256 of its header {header.block_hash.hex()}",
+        f"transaction 0x{transaction.transaction_hash.hex()} at index {proof.index}",
+    )
+    return _Bound(header, header.time, Step("6.1", "the transaction holds the root hash", lines))
+
+
+def _receipt(attestation: EvmAttestation, proof: IndexedTrieProof) -> _Bound:
+    header = parse_evm_header(proof.header)
+    receipt = verify_receipt_proof(header, proof.index, proof.nodes)
+    if not receipt.holds(attestation.root_hash):
+        raise AttestationError(
+            "no event of the receipt holds the root hash", code="evm.root_not_in_receipt"
+        )
+    lines = (f"block {header.number}, receipt at index {proof.index}",)
+    return _Bound(header, header.time, Step("6.2", "an event holds the root hash", lines))
+
+
+def _storage(
+    attestation: EvmAttestation, proof: StorageTrieProof, chain: TrustedChain | None
+) -> _Bound:
+    header = parse_evm_header(proof.header)
+    account = verify_account_proof(header, attestation.contract, proof.account_nodes)
+    known = next(
+        (
+            contract
+            for contract in (chain.contracts if chain else ())
+            if contract.address == attestation.contract and contract.code_hash == account.code_hash
+        ),
+        None,
+    )
+    map_slot = known.map_slot if known else 0
+    record = verify_registry_proof(account, map_slot, attestation.root_hash, proof.storage_nodes)
+    if known is None or record.time > header.time:
+        line = f"block {header.number}; the contract is not the policy's, its own time is not used"
+        return _Bound(header, header.time, Step("6.3", "the storage holds the root hash", (line,)))
+    line = f"block {header.number}; the policy's contract stored the time {record.time}"
+    return _Bound(header, record.time, Step("6.3", "the storage holds the root hash", (line,)))

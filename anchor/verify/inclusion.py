@@ -1,0 +1,183 @@
+"""Steps 2 and 3: from the digest to root hashes, and what signed checkpoints add.
+
+An attestation needs only a recomputed root hash (step 2.1). Index, size, order and origin are
+believed only under a checkpoint signed by a key of the policy (step 2.2). Two such checkpoints of
+one origin and size with different roots show that the log equivocated (step 3).
+
+Specification: ``docs/spec/verification.md``, steps 2 and 3; RFC 6962, section 2.1.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anchor.errors import ConsistencyError, InclusionError, VestigeError
+from anchor.formats.checkpoint import Checkpoint, parse_checkpoint
+from anchor.formats.merkle import inclusion_steps, leaf_hash, node_hash
+from anchor.formats.note import SignedNote, parse_note, verify_note
+from anchor.proof.policy import Policy, TrustedLog
+from anchor.proof.proof import Inclusion
+from anchor.verify.verdict import LogVerdict, Status, Step
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTree:
+    """A checkpoint whose signature by a policy key was verified."""
+
+    log: TrustedLog
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class ReachedRoot:
+    """A root hash that the digest was shown to lie under.
+
+    ``note`` is the checkpoint of that root, parsed; ``signed`` is None unless a policy key signed.
+    """
+
+    inclusion: Inclusion
+    root_hash: bytes
+    note: SignedNote | None
+    signed: SignedTree | None
+
+
+def reach_root(digest: bytes, inclusion: Inclusion, policy: Policy) -> ReachedRoot:
+    """Recompute the root of one inclusion and check its checkpoint.
+
+    Raises:
+        InclusionError: the path has the wrong length, or the checkpoint is of another root or size.
+        SignatureError: a policy key's signature on the checkpoint is false.
+        FormatError: the checkpoint cannot be read.
+    """
+    root = leaf_hash(digest)
+    for side, sibling in inclusion_steps(
+        inclusion.leaf_index, inclusion.tree_size, inclusion.hashes
+    ):
+        root = node_hash(sibling, root) if side == "left" else node_hash(root, sibling)
+    if inclusion.checkpoint is None:
+        return ReachedRoot(inclusion, root, None, None)
+    note = parse_note(inclusion.checkpoint)
+    checkpoint = parse_checkpoint(note.text)
+    if checkpoint.tree_size != inclusion.tree_size:
+        raise InclusionError(
+            f"the checkpoint is of size {checkpoint.tree_size}, "
+            f"the inclusion proof of size {inclusion.tree_size}",
+            code="inclusion.size_mismatch",
+        )
+    if checkpoint.root_hash != root:
+        raise InclusionError(
+            f"the inclusion proof leads to root hash {root.hex()}, "
+            f"the checkpoint holds {checkpoint.root_hash.hex()}",
+            code="inclusion.root_mismatch",
+        )
+    return ReachedRoot(inclusion, root, note, verify_checkpoint(note, checkpoint, policy))
+
+
+def verify_checkpoint(
+    note: SignedNote, checkpoint: Checkpoint, policy: Policy
+) -> SignedTree | None:
+    """Return the signed tree, or None when no policy key is named on the note.
+
+    Raises:
+        SignatureError: a line that names a policy key does not verify.
+        ConsistencyError: the size lies outside what the policy lets that key sign, or the tree at
+            the closing size is not the closing tree.
+    """
+    for log in policy.logs:
+        if log.origin != checkpoint.origin or not note.signatures_by(log.key):
+            continue
+        verify_note(note, log.key)
+        size = checkpoint.tree_size
+        if size < log.first_size or (log.last_size is not None and size > log.last_size):
+            raise ConsistencyError(
+                f"size {size} is outside what the policy lets the key {log.key.name} sign",
+                code="checkpoint.outside_key_range",
+            )
+        closes = log.closing_root is not None and size == log.last_size
+        if closes and checkpoint.root_hash != log.closing_root:
+            raise ConsistencyError(
+                f"the root hash at the closing size {size} is not the policy's",
+                code="checkpoint.closing_root_mismatch",
+            )
+        return SignedTree(log, checkpoint)
+    return None
+
+
+def judge_log(
+    digest: bytes, inclusions: tuple[Inclusion, ...], policy: Policy
+) -> tuple[LogVerdict, list[ReachedRoot]]:
+    """Judge every inclusion; return what is known of the log and the roots that were reached."""
+    reached: list[ReachedRoot] = []
+    steps = [
+        Step("2.1", "leaf hash", (f"SHA-256(00 ‖ {digest.hex()}) = {leaf_hash(digest).hex()}",))
+    ]
+    for inclusion in inclusions:
+        try:
+            root = reach_root(digest, inclusion, policy)
+        except VestigeError as error:
+            return LogVerdict(Status.FAILED, error.message, error.code, steps=tuple(steps)), reached
+        steps.extend(_path_steps(digest, root))
+        reached.append(root)
+    clash = equivocation([root.signed for root in reached if root.signed is not None])
+    if clash is not None:
+        return LogVerdict(Status.FAILED, clash, "log.equivocated", steps=tuple(steps)), reached
+    return _place(reached, tuple(steps)), reached
+
+
+def equivocation(trees: list[SignedTree]) -> str | None:
+    """Return a sentence if two signed trees of one origin contradict each other, else None."""
+    seen: dict[tuple[str, int], bytes] = {}
+    for tree in trees:
+        key = (tree.checkpoint.origin, tree.checkpoint.tree_size)
+        root = seen.setdefault(key, tree.checkpoint.root_hash)
+        if root != tree.checkpoint.root_hash:
+            return f"log equivocated: {key[0]} signed two root hashes for size {key[1]}"
+    return None
+
+
+def _place(reached: list[ReachedRoot], steps: tuple[Step, ...]) -> LogVerdict:
+    signed = [root for root in reached if root.signed is not None]
+    if not signed:
+        return LogVerdict(
+            Status.NOT_CHECKED,
+            "no checkpoint is signed by a log key of the policy; index and order are not shown",
+            "log.key_unknown",
+            steps=steps,
+        )
+    indexes = {(r.signed.checkpoint.origin, r.inclusion.leaf_index) for r in signed if r.signed}
+    if len({origin for origin, _ in indexes}) < len(indexes):
+        return LogVerdict(
+            Status.FAILED,
+            "the inclusions give the digest two places in one log",
+            "log.two_places",
+            steps=steps,
+        )
+    first = min(signed, key=lambda root: root.inclusion.tree_size)
+    origin = first.signed.checkpoint.origin if first.signed else ""
+    return LogVerdict(
+        Status.VERIFIED,
+        f"entry {first.inclusion.leaf_index} of the log {origin}",
+        "log.verified",
+        origin=origin,
+        leaf_index=first.inclusion.leaf_index,
+        tree_size=first.inclusion.tree_size,
+        steps=steps,
+    )
+
+
+def _path_steps(digest: bytes, root: ReachedRoot) -> list[Step]:
+    inclusion = root.inclusion
+    current = leaf_hash(digest)
+    lines = []
+    for side, sibling in inclusion_steps(
+        inclusion.leaf_index, inclusion.tree_size, inclusion.hashes
+    ):
+        pair = (sibling, current) if side == "left" else (current, sibling)
+        current = node_hash(*pair)
+        lines.append(f"SHA-256(01 ‖ {pair[0].hex()} ‖ {pair[1].hex()}) = {current.hex()}")
+    lines.append(f"root hash of the first {inclusion.tree_size} entries: {root.root_hash.hex()}")
+    steps = [Step("2.1", f"path of leaf {inclusion.leaf_index} to the root", tuple(lines))]
+    if root.note is not None:
+        who = f"signed by {root.signed.log.key.name}" if root.signed else "signed by no policy key"
+        steps.append(Step("2.2", f"checkpoint of size {inclusion.tree_size}", (who,)))
+    return steps

@@ -1,0 +1,322 @@
+"""The steps in order: a proof, a policy and known facts go in, a verdict comes out.
+
+No I/O, no clock: the caller brings the time, the digest of the file and whatever was confirmed or
+supplied from outside. The numbers are those of ``docs/spec/verification.md``.
+
+:class:`Judge` remembers what it found out about each attestation and checkpoint, so that many
+proofs of one round cost little more than their own paths.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from anchor.errors import FormatError, VerificationError, VestigeError
+from anchor.formats.ots.codec import DetachedTimestamp
+from anchor.formats.ots.op import Sha1
+from anchor.proof.policy import Policy
+from anchor.proof.proof import (
+    Attestation,
+    EvmAttestation,
+    ExpectedAttestation,
+    OpenTimestampsAttestation,
+    Proof,
+    Rfc3161Attestation,
+    UnknownAttestation,
+    WitnessAttestation,
+)
+from anchor.verify import summary
+from anchor.verify.archive import verify_archive
+from anchor.verify.bitcoin import judge_opentimestamps, judge_tree
+from anchor.verify.evm import judge_evm
+from anchor.verify.inclusion import ReachedRoot, judge_log
+from anchor.verify.known import KnownFacts
+from anchor.verify.rfc3161 import TokenFinding, judge_token, settle_tokens
+from anchor.verify.verdict import (
+    AttestationVerdict,
+    Judgement,
+    LogVerdict,
+    Status,
+    Step,
+    Verdict,
+)
+from anchor.verify.witness import judge_witness
+
+_REMEMBERED = 4096
+_NO_LOG = LogVerdict(Status.NOT_CHECKED, "an .ots file names no log", "log.none")
+
+
+class Judge:
+    """Judges proofs under one policy, at one time, with one set of known facts.
+
+    Args:
+        policy: what is trusted.
+        now: aware UTC; bounds certificates' ends and what pending evidence could still give.
+        known: blocks confirmed and headers supplied.
+
+    Raises:
+        FormatError: the header archive in ``known`` does not lie on the policy's chain.
+    """
+
+    def __init__(self, policy: Policy, *, now: datetime, known: KnownFacts | None = None) -> None:
+        if now.tzinfo is None:
+            raise ValueError("now must carry a time zone")
+        self.policy = policy
+        self.now = now
+        self.known = known or KnownFacts()
+        if self.known.archive is not None:
+            verify_archive(self.known.archive, policy.bitcoin)
+        self._remembered: dict[tuple[Attestation, str | None], Judgement | TokenFinding] = {}
+
+    def verify_proof(
+        self,
+        proof: Proof,
+        *,
+        file_digest: bytes | None = None,
+        before: datetime | None = None,
+    ) -> Verdict:
+        """Judge one proof.
+
+        Args:
+            proof: as parsed.
+            file_digest: SHA-256 of the file at hand; None when there is no file.
+            before: the time asked about, aware UTC.
+        """
+        file_status, steps, warnings = _judge_opening(proof, file_digest)
+        log, reached = judge_log(proof.digest, proof.inclusions, self.policy)
+        rows = self._rows(proof, reached)
+        if proof.opening is None and file_digest is not None:
+            warnings += ("a bare digest: whoever has the file can look it up in the log",)
+        return self._sum(
+            digest=proof.digest,
+            file_status=file_status,
+            log=log,
+            rows=rows,
+            before=before,
+            warnings=warnings,
+            steps=steps,
+        )
+
+    def verify_ots(
+        self,
+        detached: DetachedTimestamp,
+        *,
+        file_digest: bytes | None = None,
+        before: datetime | None = None,
+    ) -> Verdict:
+        """Judge an OpenTimestamps file; ``file_digest`` is made with the file's own operation."""
+        sha1 = isinstance(detached.file_op, Sha1)
+        file_status = Status.NOT_CHECKED
+        if file_digest is not None:
+            same = file_digest == detached.file_digest
+            file_status = Status.VERIFIED if same else Status.FAILED
+        attestation = OpenTimestampsAttestation(detached.file_digest, "", b"")
+        try:
+            judgement = judge_tree(detached.tree, {}, self.policy, self.known, by="")
+            if sha1:
+                judgement = _without_sha1(judgement)
+        except VestigeError as error:
+            judgement = _failed(error)
+        return self._sum(
+            digest=detached.file_digest,
+            file_status=file_status,
+            log=_NO_LOG,
+            rows=[AttestationVerdict(attestation, "bitcoin", judgement)],
+            before=before,
+            warnings=("SHA-1 is broken: two different files can share this digest",)
+            if sha1
+            else (),
+            steps=(),
+        )
+
+    # -- the parts ---------------------------------------------------------------------------------
+
+    def _rows(self, proof: Proof, reached: Sequence[ReachedRoot]) -> list[AttestationVerdict]:
+        """Judge each attestation alone, then settle tokens that lean on other rows (step 5.4)."""
+        roots = {root.root_hash for root in reached}
+        found: list[tuple[Attestation, str, Judgement | TokenFinding]] = []
+        for attestation in proof.attestations:
+            family = _family(attestation)
+            if isinstance(attestation, ExpectedAttestation | UnknownAttestation):
+                found.append((attestation, family, _judge_absent(attestation)))
+            elif attestation.root_hash not in roots:
+                found.append((attestation, family, _UNJOINED))
+            else:
+                found.append((attestation, family, self._judge(attestation, reached)))
+        return settle_tokens(found, self.policy, self.now)
+
+    def _judge(
+        self, attestation: Attestation, reached: Sequence[ReachedRoot]
+    ) -> Judgement | TokenFinding:
+        # What a token over a checkpoint shows depends on the checkpoint beside it.
+        key = (attestation, _covered_checkpoint(attestation, reached))
+        remembered = self._remembered.get(key)
+        if remembered is not None:
+            return remembered
+        judgement: Judgement | TokenFinding
+        try:
+            judgement = self._judge_afresh(attestation, key[1])
+        except (FormatError, VerificationError) as error:
+            judgement = _failed(error)
+        if len(self._remembered) >= _REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = judgement
+        return judgement
+
+    def _judge_afresh(
+        self, attestation: Attestation, checkpoint: str | None
+    ) -> Judgement | TokenFinding:
+        match attestation:
+            case Rfc3161Attestation():
+                return judge_token(attestation, checkpoint, self.policy)
+            case EvmAttestation():
+                return judge_evm(attestation, self.policy, self.known)
+            case OpenTimestampsAttestation():
+                return judge_opentimestamps(attestation, self.policy, self.known)
+            case WitnessAttestation():
+                return judge_witness(attestation, self.policy, self.now)
+        return _judge_absent(attestation)
+
+    def _sum(
+        self,
+        *,
+        digest: bytes,
+        file_status: Status,
+        log: LogVerdict,
+        rows: Sequence[AttestationVerdict],
+        before: datetime | None,
+        warnings: tuple[str, ...],
+        steps: tuple[Step, ...],
+    ) -> Verdict:
+        failed = Status.FAILED in (file_status, log.status)
+        head = None if failed else summary.headline(rows, self.policy)
+        status = summary.sum_status(rows, failed=failed, head=head)
+        answer, code = None, summary.exit_status(status)
+        if before is not None and status is not Status.FAILED:
+            answer, code = summary.answer_before(rows, head, before, self.now)
+        ordered = summary.order_rows(rows)
+        return Verdict(
+            status=status,
+            reason=_reason(status, file_status, log, ordered),
+            digest=digest,
+            file_status=file_status,
+            log=log,
+            rows=ordered,
+            existed_before=summary.bounds_by_family(rows),
+            headline=None if status is Status.FAILED else head,
+            policy_name=self.policy.name,
+            policy_sha256=self.policy.sha256,
+            policy_class=self.policy.policy_class,
+            before=before,
+            answer=answer,
+            exit_status=code,
+            warnings=warnings,
+            steps=steps,
+        )
+
+
+def verify_proof(
+    proof: Proof,
+    policy: Policy,
+    *,
+    now: datetime,
+    file_digest: bytes | None = None,
+    before: datetime | None = None,
+    known: KnownFacts | None = None,
+) -> Verdict:
+    """Judge one proof; see :meth:`Judge.verify_proof`."""
+    return Judge(policy, now=now, known=known).verify_proof(
+        proof, file_digest=file_digest, before=before
+    )
+
+
+# -- small parts -----------------------------------------------------------------------------------
+
+_UNJOINED = Judgement(
+    Status.FAILED,
+    "is for a root hash that no inclusion proof leads to",
+    "attestation.root_unreached",
+)
+
+
+def _judge_opening(
+    proof: Proof, file_digest: bytes | None
+) -> tuple[Status, tuple[Step, ...], tuple[str, ...]]:
+    """Step 1: from the file's digest to the log's entry."""
+    if file_digest is None:
+        return Status.NOT_CHECKED, (), ()
+    digest = file_digest
+    lines = [f"SHA-256(file) = {file_digest.hex()}   (sha256sum FILE)"]
+    if proof.opening is not None:
+        digest = hashlib.sha256(file_digest + proof.opening).digest()
+        lines.append(f"SHA-256({file_digest.hex()} ‖ {proof.opening.hex()}) = {digest.hex()}")
+    lines.append(f"entry of the log: {proof.digest.hex()}")
+    status = Status.VERIFIED if digest == proof.digest else Status.FAILED
+    return status, (Step("1", "from the file to the digest", tuple(lines)),), ()
+
+
+def _covered_checkpoint(attestation: Attestation, reached: Sequence[ReachedRoot]) -> str | None:
+    """Return the signed note that a token over a checkpoint must be about."""
+    if not isinstance(attestation, Rfc3161Attestation) or attestation.covers != "checkpoint":
+        return None
+    notes = (r.note for r in reached if r.root_hash == attestation.root_hash and r.note)
+    return next((note.serialize() for note in notes), None)
+
+
+def _family(attestation: Attestation) -> str:
+    if isinstance(attestation, ExpectedAttestation):
+        return attestation.family
+    if isinstance(attestation, OpenTimestampsAttestation):
+        return "bitcoin"
+    return attestation.kind
+
+
+def _judge_absent(attestation: Attestation) -> Judgement:
+    if isinstance(attestation, ExpectedAttestation):
+        return Judgement(
+            Status.PENDING, attestation.note or "not there yet", "expected", by=attestation.by
+        )
+    return Judgement(
+        Status.NOT_CHECKED,
+        f"this release does not know attestations of kind {attestation.kind!r}",
+        "attestation.kind_unknown",
+        by=attestation.kind,
+    )
+
+
+def _failed(error: VestigeError) -> Judgement:
+    return Judgement(Status.FAILED, error.message, error.code)
+
+
+def _without_sha1(judgement: Judgement) -> Judgement:
+    if judgement.status is not Status.VERIFIED:
+        return judgement
+    return replace(
+        judgement,
+        status=Status.NOT_CHECKED,
+        reason="the file's digest is SHA-1, for which two files can be made to agree",
+        code="ots.sha1",
+        attested_time=None,
+        trust="",
+    )
+
+
+def _reason(
+    status: Status,
+    file_status: Status,
+    log: LogVerdict,
+    rows: Sequence[AttestationVerdict],
+) -> str:
+    if file_status is Status.FAILED:
+        return "the file is not the one that the proof is about"
+    if log.status is Status.FAILED:
+        return log.reason
+    first = next((row for row in rows if row.status is status), None)
+    if first is not None:
+        return first.judgement.reason
+    if any(row.status is Status.VERIFIED for row in rows):
+        return "what is verified is not what the policy admits, or not enough of it"
+    return "there is no evidence yet"

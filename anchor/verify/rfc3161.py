@@ -1,0 +1,286 @@
+"""Step 5: time-stamp tokens of RFC 3161 authorities.
+
+A token is checked at its own genTime (step 5.1). That alone lets an old key sign any time in its
+past; so after the end of the chain's certificates, or when revocation data says that the key was
+compromised, the token counts only if other verified evidence shows that *the token itself* existed
+before that (step 5.4). Such evidence is a path from SHA-256(token) to a root hash that another row
+of the same proof attests.
+
+The bound is genTime plus the accuracy that the token states, else the policy's for that authority,
+else 60 seconds (step 5.3).
+
+Specification: ``docs/spec/verification.md``, step 5; RFC 3161, section 4 (revocation).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from anchor.errors import AttestationError, VerificationError
+from anchor.formats.tsp import TimestampToken, parse_token
+from anchor.formats.tsp_chain import VerifiedToken, verify_token
+from anchor.formats.x509_revocation import CertificateStatus, verify_revocation
+from anchor.proof.policy import Policy, TrustedAuthority
+from anchor.proof.proof import Attestation, Rfc3161Attestation
+from anchor.verify.inclusion import reach_root
+from anchor.verify.verdict import AttestationVerdict, Judgement, Status, Step
+
+_UNTRUSTED = "tsp.chain.untrusted_root"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFinding:
+    """A token that its authority made, not yet settled: does it still count?
+
+    Attributes:
+        judgement: what it is if it counts.
+        chain_not_after: earliest end in the chain.
+        compromised_at: when the key is said to have been compromised, or None.
+    """
+
+    judgement: Judgement
+    chain_not_after: datetime
+    compromised_at: datetime | None
+
+
+def judge_token(
+    attestation: Rfc3161Attestation, checkpoint: str | None, policy: Policy
+) -> Judgement | TokenFinding:
+    """Judge one token by itself.
+
+    Args:
+        attestation: as parsed.
+        checkpoint: the signed note that a token over a checkpoint must be about, or None.
+        policy: whose authorities are believed.
+
+    Raises:
+        AttestationError, SignatureError: the token is false.
+        FormatError: the token or a certificate cannot be read.
+    """
+    token = parse_token(attestation.token)
+    if attestation.covers == "root":
+        digest = attestation.root_hash
+    elif checkpoint is None:
+        return Judgement(
+            Status.NOT_CHECKED,
+            "the checkpoint that the token is over is not in the proof",
+            "tsp.checkpoint_missing",
+        )
+    else:
+        digest = hashlib.sha256(checkpoint.encode()).digest()
+    authority, verified = _verify(token, digest, attestation, policy)
+    if authority is None:
+        return Judgement(
+            Status.NOT_CHECKED,
+            f"the policy does not trust the root certificate of {verified.tsa_name}",
+            "tsp.root_unknown",
+            potential_time=token.gen_time,
+            by=verified.tsa_name,
+        )
+    return _find(attestation, token, digest, authority, verified)
+
+
+def _verify(
+    token: TimestampToken, digest: bytes, attestation: Rfc3161Attestation, policy: Policy
+) -> tuple[TrustedAuthority | None, VerifiedToken]:
+    """Find the authority of the policy that the token chains to."""
+    by_root = {root: authority for authority in policy.authorities for root in authority.roots}
+    try:
+        verified = verify_token(
+            token,
+            digest=digest,
+            roots=tuple(by_root),
+            extra_certificates=attestation.certificates,
+        )
+    except AttestationError as error:
+        if error.code != _UNTRUSTED:
+            raise
+    else:
+        return by_root[verified.chain[-1]], verified
+    # Not the policy's: it may still contradict itself, which is worth knowing.
+    return None, verify_token(
+        token,
+        digest=digest,
+        roots=(*attestation.certificates, *token.certificates),
+        extra_certificates=attestation.certificates,
+    )
+
+
+def _find(
+    attestation: Rfc3161Attestation,
+    token: TimestampToken,
+    digest: bytes,
+    authority: TrustedAuthority,
+    verified: VerifiedToken,
+) -> TokenFinding:
+    statuses = verify_revocation(
+        verified.chain, ocsp=attestation.ocsp, crls=(*attestation.crls, *token.crls)
+    )
+    compromised_at = _compromised_at(statuses, verified)
+    accuracy = verified.accuracy
+    if accuracy is None:
+        accuracy = timedelta(seconds=authority.accuracy_s)
+    bound = _ceil(verified.gen_time + accuracy)
+    root = verified.root_fingerprint.hex()[:8]
+    known_at = statuses[0].known_at if statuses and statuses[0].state == "good" else None
+    known_to = f"; not revoked as of {known_at:%Y-%m-%d}" if known_at else ""
+    judgement = Judgement(
+        Status.VERIFIED,
+        f"stamped by {verified.tsa_name}{known_to}",
+        "tsp.verified",
+        attested_time=bound,
+        tolerance_s=int(-(-accuracy.total_seconds() // 1)),
+        trust=f"believe {authority.name} (root {root}…)",
+        headline=authority.headline,
+        by=authority.name,
+        steps=_steps(attestation, digest, verified),
+    )
+    return TokenFinding(judgement, verified.chain_not_after, compromised_at)
+
+
+def _compromised_at(
+    statuses: Sequence[CertificateStatus], verified: VerifiedToken
+) -> datetime | None:
+    """Return from when on the chain's keys are not believed, or None (RFC 3161, section 4).
+
+    Raises:
+        AttestationError: the token is dated after one of its certificates was revoked.
+    """
+    compromised: list[datetime] = []
+    for status in statuses:
+        if status.revoked_at is None:
+            continue
+        if verified.gen_time >= status.revoked_at:
+            raise AttestationError(
+                f"the token is dated {verified.gen_time:%Y-%m-%d %H:%M:%S}, {status.name} was "
+                f"revoked at {status.revoked_at:%Y-%m-%d %H:%M:%S}",
+                code="tsp.revoked",
+            )
+        if status.voids_earlier_tokens:
+            compromised.append(status.revoked_at)
+    return min(compromised, default=None)
+
+
+def _ceil(time: datetime) -> datetime:
+    """Round up to a whole second: a bound may be late, never early."""
+    return time if time.microsecond == 0 else time.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def _steps(
+    attestation: Rfc3161Attestation, digest: bytes, verified: VerifiedToken
+) -> tuple[Step, ...]:
+    what = "the root hash" if attestation.covers == "root" else "SHA-256 of the signed checkpoint"
+    return (
+        Step(
+            "5.1",
+            "token",
+            (
+                f"imprint: {what}, {digest.hex()}",
+                f"genTime {verified.gen_time:%Y-%m-%dT%H:%M:%S.%fZ}, signed by {verified.tsa_name}",
+                f"root certificate {verified.root_fingerprint.hex()} (SHA-256)",
+                _openssl_command(digest, verified.gen_time),
+            ),
+        ),
+    )
+
+
+def _openssl_command(digest: bytes, gen_time: datetime) -> str:
+    return (
+        f"openssl ts -verify -token_in -in token.der -digest {digest.hex()} "
+        f"-CAfile root.pem -untrusted chain.pem -attime {int(gen_time.timestamp())}"
+    )
+
+
+# -- step 5.4 --------------------------------------------------------------------------------------
+
+
+def settle_tokens(
+    found: Sequence[tuple[Attestation, str, Judgement | TokenFinding]],
+    policy: Policy,
+    now: datetime,
+) -> list[AttestationVerdict]:
+    """Decide which tokens still count, given what the other rows show, until nothing changes."""
+    rows: list[AttestationVerdict | None] = [
+        None if isinstance(item, TokenFinding) else AttestationVerdict(attestation, family, item)
+        for attestation, family, item in found
+    ]
+    changed = True
+    while changed:
+        changed = False
+        for position, (attestation, family, item) in enumerate(found):
+            if rows[position] is not None or not isinstance(item, TokenFinding):
+                continue
+            judgement = _settle(attestation, item, [row for row in rows if row], policy, now)
+            if judgement is not None:
+                rows[position] = AttestationVerdict(attestation, family, judgement)
+                changed = True
+    settled = []
+    for row, (attestation, family, item) in zip(rows, found, strict=True):
+        if row is not None:
+            settled.append(row)
+        elif isinstance(item, TokenFinding):
+            settled.append(AttestationVerdict(attestation, family, _lapsed(item)))
+    return settled
+
+
+def _settle(
+    attestation: Attestation,
+    finding: TokenFinding,
+    rows: Sequence[AttestationVerdict],
+    policy: Policy,
+    now: datetime,
+) -> Judgement | None:
+    deadline = _deadline(finding, now)
+    if deadline is None:
+        return finding.judgement
+    if not isinstance(attestation, Rfc3161Attestation):
+        return None
+    token_digest = hashlib.sha256(attestation.token).digest()
+    for inclusion in attestation.inclusions:
+        try:
+            root_hash = reach_root(token_digest, inclusion, policy).root_hash
+        except VerificationError:
+            continue
+        for row in rows:
+            other = row.attestation
+            if (
+                row.attested_time is not None
+                and row.attested_time <= deadline
+                and getattr(other, "root_hash", None) == root_hash
+            ):
+                return replace(
+                    finding.judgement,
+                    reason=f"{finding.judgement.reason}; the token existed before "
+                    f"{row.attested_time:%Y-%m-%d %H:%M:%S} ({row.judgement.by})",
+                    trust=f"{finding.judgement.trust}, and {row.judgement.trust}",
+                    headline=finding.judgement.headline and row.judgement.headline,
+                )
+    return None
+
+
+def _deadline(finding: TokenFinding, now: datetime) -> datetime | None:
+    """Return the time by which the token must be shown to have existed, or None if it need not."""
+    deadlines = [finding.compromised_at] if finding.compromised_at else []
+    if now > finding.chain_not_after:
+        deadlines.append(finding.chain_not_after)
+    return min(deadlines, default=None)
+
+
+def _lapsed(finding: TokenFinding) -> Judgement:
+    why = (
+        f"its key was compromised at {finding.compromised_at:%Y-%m-%d}"
+        if finding.compromised_at
+        else f"its certificates ended on {finding.chain_not_after:%Y-%m-%d}"
+    )
+    return replace(
+        finding.judgement,
+        status=Status.NOT_CHECKED,
+        reason=f"{why}, and nothing verified shows that the token existed before that",
+        code="tsp.lapsed",
+        attested_time=None,
+        potential_time=finding.judgement.attested_time,
+        trust="",
+    )

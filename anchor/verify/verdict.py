@@ -1,0 +1,156 @@
+"""What judgement says: four words for each piece of evidence, and a sum that says no more.
+
+Specification: ``docs/spec/verification.md``, steps 10 to 12.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from anchor.proof.proof import Attestation
+
+
+class Status(enum.StrEnum):
+    """The four words. There is no fifth."""
+
+    VERIFIED = "verified"
+    FAILED = "failed"
+    PENDING = "pending"
+    NOT_CHECKED = "not_checked"
+
+
+class Answer(enum.StrEnum):
+    """The answer to "did it exist before T?"."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step that a person can redo.
+
+    Attributes:
+        number: as in ``docs/spec/verification.md``, such as ``2.1``.
+        title: what is done.
+        lines: inputs, result and, where a stock tool redoes it, its command.
+    """
+
+    number: str
+    title: str
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was found out about one piece of evidence.
+
+    Attributes:
+        status: one of the four words.
+        reason: why, in one sentence without a capital or a full stop.
+        code: the cause for programs, such as ``tsp.chain.expired``.
+        attested_time: upper bound, tolerance applied, aware UTC; only when verified.
+        potential_time: the bound that it would give if what is missing were there, if known.
+        tolerance_s: what was added to the time that the evidence states.
+        precision: ``second`` or ``day``.
+        trust: whom one has to believe, one sentence; empty when nothing was verified.
+        headline: whether the policy lets this attestation set the headline.
+        by: who attests: the authority, chain, calendar or witness.
+        steps: what was done, in order.
+    """
+
+    status: Status
+    reason: str
+    code: str
+    attested_time: datetime | None = None
+    potential_time: datetime | None = None
+    tolerance_s: int = 0
+    precision: str = "second"
+    trust: str = ""
+    headline: bool = True
+    by: str = ""
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationVerdict:
+    """One row of the ladder: an attestation and what was found out about it."""
+
+    attestation: Attestation
+    family: str
+    judgement: Judgement
+
+    @property
+    def status(self) -> Status:
+        """Return the judgement's word."""
+        return self.judgement.status
+
+    @property
+    def attested_time(self) -> datetime | None:
+        """Return the verified upper bound, or None."""
+        return self.judgement.attested_time
+
+
+@dataclass(frozen=True, slots=True)
+class LogVerdict:
+    """What is known of the place in the log; it does not touch the time.
+
+    ``origin``, ``leaf_index`` and ``tree_size`` are given only when verified: under a checkpoint
+    that a policy key signed. ``tree_size`` is the smallest such tree.
+    """
+
+    status: Status
+    reason: str
+    code: str
+    origin: str | None = None
+    leaf_index: int | None = None
+    tree_size: int | None = None
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The earliest verified bound that the policy admits, and the row that it rests on."""
+
+    existed_before: datetime
+    row: AttestationVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The whole.
+
+    Attributes:
+        status: the word for the sum (VERDICTS: failed, verified, not_checked, pending).
+        digest: the log's entry, 32 bytes.
+        file_status: verified when a file was given and its opening leads to the digest,
+            not_checked when none was given, failed otherwise.
+        log: the place in the log.
+        rows: one for each attestation, earliest bound first.
+        existed_before: earliest verified bound of each family.
+        headline: None when nothing that the policy admits is verified, or not enough families.
+        before, answer: the question and its answer, when asked.
+        policy_name, policy_sha256, policy_class: what it rests on.
+        warnings: things that a reader should know and that no word says.
+        steps: the steps that are not of one attestation alone.
+    """
+
+    status: Status
+    reason: str
+    digest: bytes
+    file_status: Status
+    log: LogVerdict
+    rows: tuple[AttestationVerdict, ...]
+    existed_before: dict[str, datetime]
+    headline: Headline | None
+    policy_name: str
+    policy_sha256: bytes
+    policy_class: str
+    before: datetime | None = None
+    answer: Answer | None = None
+    exit_status: int = 0
+    warnings: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = field(default=())

@@ -1,0 +1,72 @@
+"""Step 8: a witness's cosignature.
+
+A cosignature says: at this time I had seen this checkpoint, consistent with all I had signed
+before. Its time is a bound if the policy knows the witness; one that the operator has a hand in
+never sets the headline.
+
+Specification: ``docs/spec/verification.md``, step 8; C2SP tlog-cosignature.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from anchor.errors import AttestationError
+from anchor.formats.checkpoint import parse_checkpoint, verify_cosignature
+from anchor.formats.note import parse_note
+from anchor.proof.policy import Policy
+from anchor.proof.proof import WitnessAttestation
+from anchor.verify.verdict import Judgement, Status, Step
+
+
+def judge_witness(attestation: WitnessAttestation, policy: Policy, now: datetime) -> Judgement:
+    """Judge one cosignature.
+
+    Raises:
+        AttestationError: the checkpoint holds another root.
+        SignatureError: the cosignature is false.
+        FormatError: the checkpoint cannot be read.
+    """
+    note = parse_note(attestation.checkpoint)
+    checkpoint = parse_checkpoint(note.text)
+    if checkpoint.root_hash != attestation.root_hash:
+        raise AttestationError(
+            "the cosigned checkpoint holds another root hash", code="witness.root_mismatch"
+        )
+    witness = next((w for w in policy.witnesses if w.name == attestation.witness), None)
+    if witness is None:
+        return Judgement(
+            Status.NOT_CHECKED,
+            "the policy does not know this witness",
+            "witness.unknown",
+            by=attestation.witness,
+        )
+    cosigned_at = verify_cosignature(note, witness.key)
+    steps = (
+        Step(
+            "8.1",
+            f"cosignature of {witness.name}",
+            (f"cosignature/v1, time {cosigned_at}", f"size {checkpoint.tree_size}"),
+        ),
+    )
+    if cosigned_at == 0 or cosigned_at > now.timestamp():
+        return Judgement(
+            Status.NOT_CHECKED,
+            "the cosignature states no time"
+            if cosigned_at == 0
+            else "the cosignature states a time in the future",
+            "witness.no_time",
+            by=witness.name,
+            steps=steps,
+        )
+    related = ", which is related to the log's operator" if witness.related else ""
+    return Judgement(
+        Status.VERIFIED,
+        "cosigned the checkpoint",
+        "witness.verified",
+        attested_time=datetime.fromtimestamp(cosigned_at, UTC),
+        trust=f"believe the clock and key of witness {witness.name}{related}",
+        headline=not witness.related,
+        by=witness.name,
+        steps=steps,
+    )
