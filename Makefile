@@ -1,0 +1,86 @@
+# Everything is set up by the targets themselves: a fresh Debian machine needs Python 3.11 or newer
+# with its venv module, node with npm (for the EVM node of the tests) and openssl.
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$p; break; }; done)
+UV_VERSION := 0.13.9
+UV := .tools/uv/bin/uv
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  \1\t/' | expand -t 20
+
+.PHONY: demo
+demo: .venv/.vestige-demo  ## the whole job on this machine: record, anchor, verify offline
+	$(BIN)/vestige demo
+
+.PHONY: test
+test: lint types test-python  ## everything that CI runs; needs under 15 minutes on two cores
+
+.PHONY: test-python
+test-python: .venv/.vestige-dev node_modules/.vestige-npm
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: lint
+lint: .venv/.vestige-dev  ## style, floors, docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=.:api $(BIN)/lint-imports --no-cache
+	$(BIN)/interrogate -q anchor api/anchor_api
+
+.PHONY: types
+types: .venv/.vestige-dev  ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: cover
+cover: .venv/.vestige-dev node_modules/.vestige-npm  ## line and branch coverage of the tests
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage report --skip-covered
+
+.PHONY: bench
+bench: .venv/.vestige-dev  ## the measurements of docs/performance.md (long)
+	$(BIN)/python -m bench
+
+.PHONY: build
+build: .venv/.vestige-dev  ## wheel and source distribution in dist/
+	$(UV) build
+
+.PHONY: format
+format: .venv/.vestige-dev  ## rewrite the sources in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean:  ## remove what the targets made
+	rm -rf .venv .tools node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+
+.PHONY: check-python check-node
+check-python:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or newer is needed (Debian: apt install python3 python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is needed (Debian: apt install python3-venv)" >&2; exit 1; }
+
+check-node:
+	@command -v npm >/dev/null || { echo "make: node and npm are needed for the tests' EVM node (Debian: apt install nodejs npm)" >&2; exit 1; }
+
+$(UV): | check-python
+	@echo "setting up uv $(UV_VERSION) in .tools/"
+	@$(PYTHON) -m venv .tools/uv
+	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.vestige-demo: $(UV) uv.lock pyproject.toml
+	$(UV) sync --quiet --locked --inexact --python $(PYTHON) --extra all --no-dev
+	@touch $@
+
+.venv/.vestige-dev: $(UV) uv.lock pyproject.toml
+	$(UV) sync --quiet --locked --python $(PYTHON) --all-extras
+	@touch $@ .venv/.vestige-demo
+
+node_modules/.vestige-npm: package.json package-lock.json | check-node
+	npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
