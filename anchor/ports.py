@@ -310,8 +310,10 @@ class RoundStore(Protocol):
         """Return the newest round that is final for this backend."""
 
     def first_rounds_covering(self, leaf_index: int) -> dict[str, tuple[Round, Attempt]]:
-        """Return, by backend, the first round that covers the leaf: the first final one if any,
-        else the first that is not failed."""
+        """Return, by backend, the first round that covers the leaf.
+
+        The first final one if there is any, else the first that is not failed.
+        """
 
     def journal(self, backend: str) -> Journal:
         """Return the backend's journal."""
