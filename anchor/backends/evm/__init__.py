@@ -1,0 +1,1 @@
+"""Anchoring on an EVM chain: the registry contract, its transactions, and their evidence."""
