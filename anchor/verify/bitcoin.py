@@ -205,7 +205,7 @@ def _block(
     """
     archived = None
     if known.archive is not None and height >= known.archive.first_height:
-        archived = archived_block(known.archive, height)
+        archived = archived_block(known.archive, height, bitcoin)
     if run is None:
         return _Block(archived, "header archive, policy checkpoint") if archived else None
     headers = tuple(parse_header(raw) for raw in run.headers)

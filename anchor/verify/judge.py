@@ -29,7 +29,7 @@ from anchor.proof.proof import (
     WitnessAttestation,
 )
 from anchor.verify import summary
-from anchor.verify.archive import verify_archive
+from anchor.verify.archive import settled_height
 from anchor.verify.bitcoin import judge_opentimestamps, judge_tree
 from anchor.verify.evm import judge_evm
 from anchor.verify.inclusion import ReachedRoot, judge_log
@@ -68,7 +68,7 @@ class Judge:
         self.now = now
         self.known = known or KnownFacts()
         if self.known.archive is not None:
-            verify_archive(self.known.archive, policy.bitcoin)
+            settled_height(self.known.archive, policy.bitcoin)
         self._remembered: dict[tuple[Attestation, str | None], Judgement | TokenFinding] = {}
 
     def verify_proof(
