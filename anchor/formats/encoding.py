@@ -31,8 +31,9 @@ _DECIMAL: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 _UTC: Final = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6}))?Z", re.ASCII
 )
-# A JSON string, closed or not: every quote starts a match that succeeds, so the scan stays linear.
-_JSON_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.?[^"\\]*+)*+"?', re.DOTALL)
+_JSON_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
+# A JSON string without escapes, closed or not: every quote starts a match, so the scan is linear.
+_JSON_STRING: Final = re.compile(rb'"[^"]*"?')
 _JSON_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _JSON_STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _JSON_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
@@ -187,8 +188,8 @@ def parse_json(data: bytes | str, *, max_bytes: int, what: str) -> Any:
     text = parse_utf8(data, max_bytes=max_bytes, what=what)
     if text.startswith("\ufeff"):
         raise NonCanonicalError(f"{what} starts with a byte order mark")
-    brackets = _JSON_STRING.sub(b"", text.encode()).translate(None, _JSON_NOT_BRACKETS)
-    if max(accumulate(map(_JSON_STEP.__getitem__, brackets)), default=0) > limits.MAX_JSON_DEPTH:
+    raw = data if isinstance(data, bytes) else text.encode()
+    if _json_depth(raw) > limits.MAX_JSON_DEPTH:
         raise LimitExceededError(
             f"{what} is nested deeper than {limits.MAX_JSON_DEPTH} levels",
             code="format.json.depth",
@@ -212,6 +213,12 @@ def parse_json(data: bytes | str, *, max_bytes: int, what: str) -> Any:
         place = f" at character {exc.pos}" if isinstance(exc, json.JSONDecodeError) else ""
         raise FormatError(f"{what} is not JSON{place}", code="format.json") from None
     return value
+
+
+def _json_depth(raw: bytes) -> int:
+    """Return how deep arrays and objects are nested, up to the first thing that is not JSON."""
+    brackets = _JSON_STRING.sub(b"", _JSON_ESCAPE.sub(b"", raw)).translate(None, _JSON_NOT_BRACKETS)
+    return max(accumulate(map(_JSON_STEP.__getitem__, brackets)), default=0)
 
 
 def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
