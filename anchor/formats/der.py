@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from anchor.errors import FormatError, LimitExceededError, TrailingDataError, TruncatedError
@@ -98,20 +99,10 @@ class Element:
 
     def oid(self, what: str) -> str:
         """Return an OBJECT IDENTIFIER as dotted decimals."""
-        data = self.expect(OID, what).content
-        if not 1 <= len(data) <= _MAX_OID_BYTES or data[-1] & 0x80:
+        dotted = _dotted(self.expect(OID, what).content)
+        if dotted is None:
             raise FormatError(f"{what}: not an object identifier", code="der.oid")
-        arcs, arc, fresh = [], 0, True
-        for octet in data:
-            if fresh and octet == 0x80:
-                raise FormatError(f"{what}: an arc that is longer than needed", code="der.oid")
-            arc = arc << 7 | octet & 0x7F
-            fresh = not octet & 0x80
-            if fresh:
-                arcs.append(arc)
-                arc = 0
-        first = min(arcs[0] // 40, 2)
-        return ".".join(str(arc) for arc in (first, arcs[0] - 40 * first, *arcs[1:]))
+        return dotted
 
     def octets(self, what: str) -> bytes:
         """Return the octets of a primitive OCTET STRING."""
@@ -192,6 +183,24 @@ def parse_der(data: bytes, *, max_bytes: int, what: str) -> Element:
     if len(element.raw) != len(data):
         raise TrailingDataError(f"{what}: {len(data) - len(element.raw)} bytes after its end")
     return element
+
+
+@lru_cache(maxsize=256)
+def _dotted(data: bytes) -> str | None:
+    """Decode an object identifier; the few that tokens use come again and again."""
+    if not 1 <= len(data) <= _MAX_OID_BYTES or data[-1] & 0x80:
+        return None
+    arcs, arc, fresh = [], 0, True
+    for octet in data:
+        if fresh and octet == 0x80:  # longer than needed
+            return None
+        arc = arc << 7 | octet & 0x7F
+        fresh = not octet & 0x80
+        if fresh:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // 40, 2)
+    return ".".join(str(arc) for arc in (first, arcs[0] - 40 * first, *arcs[1:]))
 
 
 def _read(data: bytes, offset: int, depth: int, what: str) -> Element:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from anchor.errors import FormatError
-from anchor.formats.der import SEQUENCE, parse_der
+from anchor.formats.der import INTEGER, SEQUENCE, parse_der
 from anchor.formats.x509_signature import Algorithm, PublicKey, parse_algorithm, verify_signature
 from anchor.limits import MAX_CERTIFICATE_BYTES
 
@@ -154,8 +154,7 @@ def parse_certificate(der: bytes) -> Certificate:
             key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
         ):
             raise FormatError("certificate: a key of another kind", code="tsp.key.unknown")
-        inner = loaded.signature_algorithm_oid.dotted_string
-        if loaded.serial_number <= 0 or inner != signed.algorithm.oid:
+        if loaded.serial_number <= 0 or _inner_algorithm(signed.message) != signed.algorithm:
             raise FormatError("certificate: bad serial number or algorithm", code="tsp.certificate")
         return Certificate(
             der=der,
@@ -171,6 +170,15 @@ def parse_certificate(der: bytes) -> Certificate:
         )
     except READ_ERRORS as exc:
         raise FormatError("certificate: it cannot be read", code="tsp.certificate") from exc
+
+
+def _inner_algorithm(message: bytes) -> Algorithm:
+    """Return the algorithm as it stands inside of what is signed (RFC 5280 4.1.1.2)."""
+    what = "certificate"
+    members = parse_der(message, max_bytes=MAX_CERTIFICATE_BYTES, what=what).members(SEQUENCE, what)
+    members.take_if(0xA0)  # the version
+    members.take(INTEGER)
+    return parse_algorithm(members.take(), what)
 
 
 def _extension_facts(extensions: x509.Extensions) -> dict[str, Any]:

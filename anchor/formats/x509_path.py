@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
-from anchor.errors import AttestationError, SignatureError
+from anchor.errors import AttestationError, VerificationError
 from anchor.formats.x509_certificate import Certificate
 from anchor.limits import MAX_CHAIN_LENGTH
 
@@ -23,6 +24,19 @@ Path = tuple[Certificate, ...]
 TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
 _ANY_PURPOSE = "2.5.29.37.0"
 _MAX_SIGNATURE_CHECKS = 64
+
+
+@lru_cache(maxsize=128)
+def _signature_failure(issuer: Certificate, subject: Certificate) -> VerificationError | None:
+    """Return why the issuer's key did not sign this certificate; None when it did.
+
+    Remembered by the two objects, which ``parse_certificate`` remembers by their bytes.
+    """
+    try:
+        subject.signed.verify(issuer.key, f"certificate {subject.name}")
+    except VerificationError as exc:
+        return exc
+    return None
 
 
 class _Search:
@@ -44,13 +58,10 @@ class _Search:
                 raise AttestationError(
                     "too many certificates to find the chain in", code="tsp.chain.too_many"
                 )
-            try:
-                subject.signed.verify(issuer.key, f"certificate {subject.name}")
-                self.checked[pair] = True
-            except SignatureError:  # another key of that name
-                self.checked[pair] = False
-            except AttestationError as exc:
-                self.failure, self.checked[pair] = exc, False
+            failure = _signature_failure(issuer, subject)
+            self.checked[pair] = failure is None
+            if isinstance(failure, AttestationError):  # else only another key of that name
+                self.failure = AttestationError(failure.message, code=failure.code)
         return self.checked[pair]
 
     def paths(self, so_far: Path) -> Iterator[Path]:

@@ -115,9 +115,11 @@ def verify_signature(
             ``tsp.algorithm.unknown``, ``tsp.key.weak``).
         SignatureError: the signature is not one of that key over these bytes (``tsp.signature``).
     """
+    if algorithm.parameters is not None and algorithm.oid != _RSA_PSS:
+        raise AttestationError(f"{what}: {algorithm.oid}", code="tsp.algorithm.unknown")
     try:
         if isinstance(key, rsa.RSAPublicKey):
-            if key.key_size < 2048:
+            if not 2048 <= key.key_size <= 16_384:  # more would only cost time
                 raise AttestationError(f"{what}: RSA of {key.key_size} bits", code="tsp.key.weak")
             pad, digest = _rsa_parameters(algorithm, digest_name, what)
             key.verify(signature, message, pad, digest)
@@ -167,4 +169,6 @@ def _pss_parameters(der: bytes, what: str) -> tuple[hashes.HashAlgorithm, int]:
     if generator.oid != _MGF1 or parse_algorithm(over, what) != digest:
         raise AttestationError(f"{what}: mixed RSA-PSS digests", code="tsp.algorithm.unknown")
     salt_bytes = salt.inner(0xA2, what).integer(what) if salt else 20
+    if salt_bytes not in range(1024):
+        raise FormatError(f"{what}: an RSA-PSS salt of {salt_bytes} bytes", code="tsp.algorithm")
     return _strong(digest.digest_name, what), salt_bytes
