@@ -28,9 +28,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anchor.errors import StoreUnavailableError
 from anchor.stores.packed.digest_key import SEED_BYTES, DigestKey
-from anchor.stores.packed.disk import Disk
+from anchor.stores.packed.disk import Disk, translated_errors
 from anchor.stores.packed.index_run import IndexRun
 from anchor.stores.packed.packed_file import RECORD_BYTES, PackedFile
 
@@ -42,10 +41,13 @@ _MANIFEST_VERSION: Final = 1
 _INLINE_KEYS: Final = 1 << 15
 # From this many keys on the runs in memory become a file: 12 MiB of memory, and the most that is
 # read again at the next start.
-_FILE_KEYS: Final = 1 << 20
+DEFAULT_FILE_KEYS: Final = 1 << 20
 _REBUILD_KEYS: Final = 1 << 20
+# A reader beside the writer may find a file gone that the manifest named a moment ago.
+_LOAD_ATTEMPTS: Final = 3
 _RETRY_AFTER_S: Final = 10.0
-_POSITIONS: Final = 2**32
+# Positions have 32 bits.
+MAX_POSITIONS: Final = 2**32
 
 
 class DigestIndex:
@@ -66,7 +68,7 @@ class DigestIndex:
         disk: Disk,
         *,
         read_only: bool = False,
-        file_keys: int = _FILE_KEYS,
+        file_keys: int = DEFAULT_FILE_KEYS,
     ) -> None:
         self._folder = folder
         self._entries = entries
@@ -99,15 +101,11 @@ class DigestIndex:
         Raises:
             StoreUnavailableError: the folder or the entries cannot be read.
         """
-        try:
-            if not self._read_only:
+        if not self._read_only:
+            with translated_errors(f"make {self._folder}"):
                 self._folder.mkdir(exist_ok=True)
-            self._load(tree_size)
-        except FileNotFoundError:
-            self._forget()
-        except (OSError, ValueError, KeyError, TypeError) as exc:
-            _log.warning("digest index is built again from the entries: %s", exc)
-            self._forget()
+        if tree_size:
+            self._load_files(tree_size)
         self._catch_up(tree_size)
         if not self._read_only:
             self._remove_strangers()
@@ -219,17 +217,8 @@ class DigestIndex:
     # -- growing -------------------------------------------------------------------------------
 
     def add(self, keys: NDArray[np.uint64]) -> None:
-        """Add the keys of the leaves that follow those covered; merging goes on in a thread.
-
-        Raises:
-            StoreUnavailableError: more leaves than positions of 32 bits can name.
-        """
+        """Add the keys of the leaves that follow those covered; merging goes on in a thread."""
         first = self.size
-        if first + len(keys) > _POSITIONS:
-            raise StoreUnavailableError(
-                f"the digest index holds at most {_POSITIONS} leaves",
-                code="store.unavailable.index_full",
-            )
         self._append_run(IndexRun.from_keys(first, keys))
         if _next_merge(self._runs, self._file_keys) is not None:
             self._start()
@@ -310,6 +299,21 @@ class DigestIndex:
             self._runs = (*runs[:start], after, *runs[stop:])
 
     # -- files ---------------------------------------------------------------------------------
+
+    def _load_files(self, tree_size: int) -> None:
+        """Load what the manifest names; nothing if that cannot be done."""
+        for _ in range(_LOAD_ATTEMPTS):
+            try:
+                self._load(tree_size)
+            except FileNotFoundError as exc:
+                # Not written yet; or the writer beside this reader has just merged it away.
+                problem: Exception = exc
+            except (OSError, ValueError, KeyError, TypeError) as exc:
+                problem = exc
+                break
+            else:
+                return
+        _log.info("digest index is built from the entries: %s", problem)
 
     def _load(self, tree_size: int) -> None:
         manifest: dict[str, Any] = json.loads((self._folder / _MANIFEST).read_bytes())

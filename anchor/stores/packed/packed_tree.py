@@ -52,6 +52,11 @@ class PackedTree:
             raise
 
     @property
+    def files(self) -> tuple[PackedFile, ...]:
+        """The entries, then the stored levels from the lowest."""
+        return tuple(self._files)
+
+    @property
     def entries(self) -> PackedFile:
         """The file of digests."""
         return self._files[0]
