@@ -36,6 +36,9 @@ MAGIC: Final = bytes.fromhex("004f70656e54696d657374616d7073000050726f6f6600bf89
 _VERSION: Final = 1
 _MORE: Final = 0xFF
 _ATTESTATION: Final = 0x00
+_PLAIN_OPS: Final = {
+    tag: kind() for tag, kind in OPS_BY_TAG.items() if kind not in (Append, Prepend)
+}
 # Computed in plain Python, a thousand times slower than the rest.
 _SLOW_OPS: Final = (Keccak256, Ripemd160)
 
@@ -186,12 +189,11 @@ def _read_tree(reader: Reader, message: bytes) -> Timestamp:
 
 def _read_op(reader: Reader, tag: int) -> Op:
     """Read the argument of the operation whose tag was read."""
+    plain = _PLAIN_OPS.get(tag)
+    if plain is not None:
+        return plain
     kind = _op_class(tag)
-    if kind in (Append, Prepend):
-        return kind(
-            reader.varbytes(f"{kind.name} argument", max_bytes=MAX_OTS_MESSAGE_BYTES, min_bytes=1)
-        )
-    return kind()
+    return kind(reader.varbytes("argument", max_bytes=MAX_OTS_MESSAGE_BYTES, min_bytes=1))
 
 
 def _op_class(tag: int) -> type[Op]:

@@ -51,9 +51,11 @@ class Op:
 
     def apply(self, message: bytes) -> bytes:
         """Return the next message; LimitExceededError past 4,096 bytes on either side."""
-        _check_length(f"the message of {self.name}", message)
+        if not 0 < len(message) <= MAX_OTS_MESSAGE_BYTES:
+            raise _bad_length(f"the message of {self.name}", message)
         result = self._result(message)
-        _check_length(f"the result of {self.name}", result)
+        if len(result) > MAX_OTS_MESSAGE_BYTES:
+            raise _bad_length(f"the result of {self.name}", result)
         return result
 
     def _result(self, message: bytes) -> bytes:
@@ -184,12 +186,11 @@ OPS_BY_TAG: Final[dict[int, type[Op]]] = {
 FILE_OPS: Final[frozenset[type[Op]]] = frozenset({Sha1, Ripemd160, Sha256})
 
 
-def _check_length(what: str, message: bytes) -> None:
-    """Refuse an empty message, which would let a tree loop, and one past the limit."""
+def _bad_length(what: str, message: bytes) -> FormatError:
+    """Describe an empty message, which would let a tree loop, or one past the limit."""
     if not message:
-        raise FormatError(f"{what} is empty", code="ots.empty_message")
-    if len(message) > MAX_OTS_MESSAGE_BYTES:
-        raise LimitExceededError(
-            f"{what} has {len(message)} bytes, at most {MAX_OTS_MESSAGE_BYTES} are allowed",
-            code="ots.message_too_long",
-        )
+        return FormatError(f"{what} is empty", code="ots.empty_message")
+    return LimitExceededError(
+        f"{what} has {len(message)} bytes, at most {MAX_OTS_MESSAGE_BYTES} are allowed",
+        code="ots.message_too_long",
+    )

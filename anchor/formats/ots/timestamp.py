@@ -86,9 +86,10 @@ class Timestamp:
         Raises:
             FormatError: the operation cannot be applied to this message.
         """
-        if op not in self._branches:
-            self._branches[op] = Timestamp(op.apply(self.message))
-        return self._branches[op]
+        child = self._branches.get(op)
+        if child is None:
+            child = self._branches[op] = Timestamp(op.apply(self.message))
+        return child
 
     def merge(self, other: Timestamp) -> None:
         """Add everything that ``other`` holds, equal operations joined; ``other`` stays as it is.

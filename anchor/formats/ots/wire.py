@@ -75,7 +75,7 @@ class Reader:
 
     def varbytes(self, what: str, *, max_bytes: int, min_bytes: int = 0) -> bytes:
         """Return the next bytes of announced length; the length is checked before any is read."""
-        length = self.varuint(f"{what}, length")
+        length = self.varuint(what)
         if not min_bytes <= length <= max_bytes:
             raise LimitExceededError(
                 f"{what}: {length} bytes announced, {min_bytes} to {max_bytes} allowed"
