@@ -59,7 +59,8 @@ class EsploraHeaders:
         self, url: str, *, timeout_s: float = 20, transport: httpx.BaseTransport | None = None
     ) -> None:
         self._url = base_url(url, "bitcoin.esplora")
-        self.name = f"esplora:{_place(self._url)}"
+        # The path may hold an access key: it is not shown.
+        self.name = "esplora:" + urlsplit(self._url).netloc.rpartition("@")[2]
         self._http = BoundedHttp(timeout_s=timeout_s, transport=transport)
 
     def fetch_tip_height(self) -> int:
@@ -101,6 +102,7 @@ class CoreHeaders:
 
     Args:
         url: ``http://host:port``; a user name and password in it are used and never shown.
+        login: user name and password, where they do not stand in the address.
         cookie_path: the node's ``.cookie`` file, read before each call since it changes with every
             start of the node.
         timeout_s: see :class:`BoundedHttp`.
@@ -111,6 +113,7 @@ class CoreHeaders:
         self,
         url: str,
         *,
+        login: tuple[str, str] | None = None,
         cookie_path: Path | None = None,
         timeout_s: float = 20,
         transport: httpx.BaseTransport | None = None,
@@ -118,7 +121,7 @@ class CoreHeaders:
         parts = urlsplit(base_url(url, "bitcoin.core"))
         host = parts.netloc.rpartition("@")[2]
         self._url = urlunsplit((parts.scheme, host, parts.path or "/", "", ""))
-        self._login = (unquote(parts.username or ""), unquote(parts.password or ""))
+        self._login = login or (unquote(parts.username or ""), unquote(parts.password or ""))
         self._cookie_path = cookie_path
         self.name = f"bitcoin-core:{host}"
         self._http = BoundedHttp(timeout_s=timeout_s, transport=transport)
@@ -185,7 +188,7 @@ class CoreHeaders:
 
 
 class AgreeingSources:
-    """Several sources, of which at least ``quorum`` must say the same.
+    """Several sources, of which at least ``quorum`` must say the same, and more than say otherwise.
 
     Args:
         sources: asked one after the other, each time all of them.
@@ -212,13 +215,13 @@ class AgreeingSources:
         """Return the headers that ``quorum`` sources agree on, byte for byte.
 
         Raises:
-            BackendUnavailableError: too few answer, or they say different things.
+            BackendUnavailableError: too few answer, or as many say another thing.
         """
         answers, failures = self._ask(
             lambda source: tuple(source.fetch_headers(first_height, count))
         )
-        (headers, votes), *_ = Counter(answers).most_common(1) or [((), 0)]
-        if votes < self._quorum:
+        (headers, votes), (_, others) = [*Counter(answers).most_common(2), ((), 0), ((), 0)][:2]
+        if votes < self._quorum or votes == others:
             raise self._disagreement(f"the headers from block {first_height} on", votes, failures)
         return list(headers)
 
@@ -277,8 +280,3 @@ def _height(name: str, text: str) -> int:
         return parse_decimal(text, maximum=_MAX_HEIGHT, what="block height")
     except FormatError as exc:
         raise BackendProtocolError(f"{name}: {exc.message}") from exc
-
-
-def _place(url: str) -> str:
-    parts = urlsplit(url)
-    return parts.netloc.rpartition("@")[2] + parts.path

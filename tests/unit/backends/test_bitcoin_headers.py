@@ -84,6 +84,18 @@ def test_names_show_no_password(server) -> None:
     source.close()
 
 
+def test_a_login_may_be_given_apart(server) -> None:
+    source = CoreHeaders(server.url, login=server.rpc_login, timeout_s=5)
+    assert source.fetch_tip_height() == 11
+    source.close()
+
+
+def test_an_explorers_path_is_not_shown() -> None:
+    source = EsploraHeaders("https://u:p@explorer.example/key-123/api")
+    assert source.name == "esplora:explorer.example"
+    source.close()
+
+
 def test_a_wrong_password_is_refused_with_a_hint(server) -> None:
     source = CoreHeaders(server.url.replace("http://", "http://ots:wrong@"), timeout_s=5)
     with pytest.raises(BackendRejectedError) as caught:
@@ -234,6 +246,17 @@ def test_one_that_is_away_is_borne_and_two_are_not() -> None:
         poor.fetch_headers(0, 2)
     with pytest.raises(BackendUnavailableError, match="b is away; c is away"):
         poor.fetch_tip_height()
+
+
+def test_a_tie_is_no_answer_even_where_one_would_do() -> None:
+    one_of_two = AgreeingSources([Listed("a", CHAIN), Listed("b", FORGED)], 1)
+    with pytest.raises(BackendUnavailableError, match="contradict"):
+        one_of_two.fetch_headers(3, 2)
+    alone = AgreeingSources([Listed("a", CHAIN), Listed("b", [])], 1)
+    assert alone.fetch_headers(3, 2) == CHAIN[3:5]
+    four = AgreeingSources([Listed(str(n), h) for n, h in enumerate([CHAIN, FORGED] * 2)], 2)
+    with pytest.raises(BackendUnavailableError, match="contradict"):
+        four.fetch_headers(3, 2)
 
 
 @pytest.mark.parametrize("quorum", [0, 3, -1])

@@ -315,6 +315,15 @@ def test_a_wrong_root_is_seen_kept_out_and_asked_again(calendar, backend, clock)
     assert "problem" not in final.data
 
 
+@pytest.mark.parametrize("status", [301, 400, 429, 500])
+def test_a_question_answered_with_neither_tree_nor_404(calendar, backend, status) -> None:
+    pending = step(backend, Attempt())
+    calendar.faults.status = status
+    with pytest.raises(BackendUnavailableError, match=str(status)):
+        step(backend, pending)
+    assert not backend.health().ok
+
+
 def test_an_upgrade_that_is_no_tree(calendar, backend) -> None:
     pending = step(backend, Attempt())
     for body in (b"", bytes(10_001), b"\xff\xff", b"\x00" * 9):

@@ -81,6 +81,13 @@ def test_trees_over_different_messages_do_not_merge() -> None:
     assert caught.value.code == "ots.merge"
 
 
+def test_shown_for_debugging() -> None:
+    tree = Timestamp(b"m")
+    tree.add(Sha256())
+    tree.attest(ALICE)
+    assert repr(tree) == "<Timestamp of 6d: 1 attestations, 1 operations>"
+
+
 def test_path_message_and_depth() -> None:
     tree = Timestamp(b"m")
     tree.add(Append(b"x")).add(Sha256()).add(Ripemd160()).attest(ALICE)
