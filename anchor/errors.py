@@ -197,6 +197,13 @@ class OverloadedError(VestigeError):
     default_code = "overloaded"
 
 
+class QuotaExceededError(OverloadedError):
+    """One client's share, not the service's, is used up; ``retry_after_s`` says for how long."""
+
+    default_code = "overloaded.quota"
+    retry_after_s: float | None = None
+
+
 _PEER_TEXT_CHARACTERS = 160
 
 

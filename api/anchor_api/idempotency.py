@@ -1,0 +1,147 @@
+"""``Idempotency-Key``: the same request under the same key gets the same answer.
+
+Submitting a digest again is harmless by itself: it gets its first index. What a key adds is that a
+repeated request also gets ``created`` as the first one got it, and that one key cannot stand for
+two different requests.
+
+Rules:
+
+* A key belongs to the client that used it; the same key with another body is refused (422 in the
+  draft standard's sense, here ``http.idempotency_key.reused``).
+* While the first request is being answered the second waits for that answer.
+* Only successes are remembered, for a day at most, and no more than fits into the budget; after
+  that, or after a restart, the request is simply sequenced again. One event loop only.
+
+Source: IETF draft-ietf-httpapi-idempotency-key-header (the key's quotes are part of it here).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from anchor.errors import UsageError
+from anchor.limits import MAX_IDEMPOTENCY_KEY_CHARACTERS
+from anchor_api.asgi import Answer
+
+_REMEMBERED_S: Final = 86_400.0
+_ENTRY_BYTES: Final = 512
+_REPLAYED: Final = (b"idempotency-replayed", b"true")
+
+
+@dataclass(slots=True)
+class _Entry:
+    fingerprint: bytes
+    answer: asyncio.Future[Answer]
+    since: float
+    n_bytes: int = _ENTRY_BYTES
+
+
+class IdempotencyKeys:
+    """The keys seen lately.
+
+    Args:
+        max_bytes: budget for the answers remembered.
+        monotonic: the clock, in seconds.
+    """
+
+    def __init__(
+        self, *, max_bytes: int = 64 << 20, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._monotonic = monotonic
+        self._entries: OrderedDict[tuple[str, bytes], _Entry] = OrderedDict()
+        self._n_bytes = 0
+
+    async def once(
+        self,
+        client: str,
+        key: bytes,
+        fingerprint: bytes,
+        work: Callable[[], Awaitable[Answer]],
+    ) -> Answer:
+        """Return the answer remembered under the key, or do the work and remember its answer.
+
+        Args:
+            client: who asks.
+            key: value of the header.
+            fingerprint: digest of the request.
+            work: makes the answer; what it raises is not remembered.
+
+        Raises:
+            UsageError: the key is malformed, or was used for another request.
+        """
+        _require_key(key)
+        self._forget_old()
+        name = (client, key)
+        while (entry := self._entries.get(name)) is not None:
+            if entry.fingerprint != fingerprint:
+                raise IdempotencyKeyReusedError(
+                    "this Idempotency-Key was used for another request",
+                    hint="use a new key for a new request",
+                )
+            # Shielded: that one client gives up must not spoil the others' answer.
+            answer = await asyncio.shield(_outcome(entry.answer))
+            if answer is not None:
+                return replace(answer, headers=(*answer.headers, _REPLAYED))
+        return await self._first(name, fingerprint, work)
+
+    async def _first(
+        self,
+        name: tuple[str, bytes],
+        fingerprint: bytes,
+        work: Callable[[], Awaitable[Answer]],
+    ) -> Answer:
+        entry = _Entry(fingerprint, asyncio.get_running_loop().create_future(), self._monotonic())
+        self._entries[name] = entry
+        self._n_bytes += entry.n_bytes
+        try:
+            answer = await work()
+        except BaseException:
+            self._drop(name)
+            entry.answer.cancel()
+            raise
+        entry.n_bytes += len(answer.body)
+        self._n_bytes += len(answer.body)
+        entry.answer.set_result(answer)
+        self._forget_old()
+        return answer
+
+    def _forget_old(self) -> None:
+        oldest_kept = self._monotonic() - _REMEMBERED_S
+        for name, entry in list(self._entries.items()):
+            if entry.since >= oldest_kept and self._n_bytes <= self._max_bytes:
+                return
+            # One that is still being answered stays: its budget is the body's.
+            if entry.answer.done():
+                self._drop(name)
+
+    def _drop(self, name: tuple[str, bytes]) -> None:
+        entry = self._entries.pop(name, None)
+        if entry is not None:
+            self._n_bytes -= entry.n_bytes
+
+
+class IdempotencyKeyReusedError(UsageError):
+    """One key stands for one request."""
+
+    default_code = "http.idempotency_key.reused"
+
+
+async def _outcome(future: asyncio.Future[Answer]) -> Answer | None:
+    """Return the answer, or None where the first request failed or was given up."""
+    await asyncio.wait([future])
+    return None if future.cancelled() else future.result()
+
+
+def _require_key(key: bytes) -> None:
+    if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_CHARACTERS or not key.isascii():
+        raise UsageError(
+            f"Idempotency-Key of {len(key)} bytes, wanted 1 to {MAX_IDEMPOTENCY_KEY_CHARACTERS} "
+            "ASCII characters",
+            code="http.idempotency_key",
+        )

@@ -1,0 +1,153 @@
+"""Errors as HTTP problems (RFC 9457): one table from error class to status.
+
+A problem has ``type`` (a URN made of the code), ``title`` (of the class), ``status``, ``detail``
+(the message), ``code`` (for programs) and perhaps ``hint``. What nobody meant to raise becomes a
+500 that says nothing of the inside; the log has the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from anchor import errors
+from anchor.errors import VestigeError
+from anchor_api.asgi import Answer
+
+PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
+_TYPE_PREFIX: Final = "urn:vestige:problem:"
+
+
+class RequestError(errors.UsageError):
+    """The HTTP request itself cannot be served: method, media type, length, host."""
+
+    default_code = "http"
+
+
+class MethodNotAllowedError(RequestError):
+    """The path is there and does not take this method."""
+
+    default_code = "http.method"
+
+
+class NotAcceptableError(RequestError):
+    """None of the media types that the client accepts can be given."""
+
+    default_code = "http.not_acceptable"
+
+
+class RequestTimeoutError(RequestError):
+    """The body did not come in time."""
+
+    default_code = "http.body.timeout"
+
+
+class BodyTooLargeError(RequestError):
+    """The body is longer than anything that is read here."""
+
+    default_code = "http.body.too_large"
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """The body is of a media type that is not read here."""
+
+    default_code = "http.media_type"
+
+
+class ForbiddenOriginError(RequestError):
+    """A web page of another origin makes its reader's browser ask."""
+
+    default_code = "http.origin"
+
+
+class MisdirectedError(RequestError):
+    """The name in ``Host`` is none of this service."""
+
+    default_code = "http.host"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """How one class of errors is shown."""
+
+    status: int
+    title: str
+    retry_after_s: int | None = None
+
+
+# The first class in an error's ancestry that stands here decides.
+PROBLEM_TABLE: Final[dict[type[VestigeError], _Row]] = {
+    VestigeError: _Row(500, "the service failed"),
+    errors.FormatError: _Row(400, "the bytes are not what they claim to be"),
+    errors.LimitExceededError: _Row(413, "over a limit"),
+    errors.UnsupportedVersionError: _Row(415, "a version that is not read here"),
+    errors.VerificationError: _Row(422, "well-formed and false"),
+    errors.IncompleteProofError: _Row(409, "not finished yet", retry_after_s=60),
+    errors.BackendError: _Row(502, "an outside system failed"),
+    errors.BackendUnavailableError: _Row(503, "an outside system does not answer", 60),
+    errors.ReorgError: _Row(503, "the chain is being reorganised", 60),
+    errors.StoreError: _Row(500, "the store failed"),
+    errors.StoreConflictError: _Row(409, "changed by somebody else"),
+    errors.StoreUnavailableError: _Row(503, "no writes now", retry_after_s=30),
+    errors.LogIntegrityError: _Row(500, "the log contradicts itself and takes no writes"),
+    errors.ConfigError: _Row(500, "the service is set up wrongly"),
+    errors.UsageError: _Row(400, "a request that cannot be served"),
+    errors.NotFoundError: _Row(404, "not here"),
+    errors.OverloadedError: _Row(503, "too much at once", retry_after_s=5),
+    errors.QuotaExceededError: _Row(429, "your share is used up", retry_after_s=60),
+    RequestError: _Row(400, "a request that cannot be served"),
+    MethodNotAllowedError: _Row(405, "method not allowed"),
+    NotAcceptableError: _Row(406, "no such representation"),
+    RequestTimeoutError: _Row(408, "the body did not come in time"),
+    BodyTooLargeError: _Row(413, "the body is too large"),
+    UnsupportedMediaTypeError: _Row(415, "a media type that is not read here"),
+    ForbiddenOriginError: _Row(403, "a web page may not do this"),
+    MisdirectedError: _Row(421, "not the name of this service"),
+}
+
+# Messages of these name paths, keys or settings of the machine.
+_INTERNAL: Final = (errors.ConfigError, errors.SchemaVersionError)
+
+
+def refusal(error: BaseException, *, close: bool = False) -> Answer:
+    """Return the problem for an error; one without internals for what nobody meant to raise.
+
+    Args:
+        error: any exception.
+        close: part of the request was not read.
+    """
+    if not isinstance(error, VestigeError):
+        return _problem(
+            _Row(500, "the service failed"), "unexpected", "an unexpected error", None, close=close
+        )
+    row = next(PROBLEM_TABLE[kind] for kind in type(error).__mro__ if kind in PROBLEM_TABLE)
+    if isinstance(error, errors.QuotaExceededError) and error.retry_after_s is not None:
+        row = _Row(row.status, row.title, max(1, round(error.retry_after_s)))
+    hidden = isinstance(error, _INTERNAL)
+    detail = row.title if hidden else _detail(error)
+    return _problem(row, error.code, detail, None if hidden else error.hint, close=close)
+
+
+def _detail(error: VestigeError) -> str:
+    # The paths of a store are the operator's business; its log has them.
+    if isinstance(error, errors.StoreError) and "/" in error.message:
+        return "the store cannot do this now; the operator's log says why"
+    return error.message
+
+
+def _problem(row: _Row, code: str, detail: str, hint: str | None, *, close: bool) -> Answer:
+    value: dict[str, Any] = {
+        "type": _TYPE_PREFIX + code,
+        "title": row.title,
+        "status": row.status,
+        "detail": detail,
+        "code": code,
+    }
+    if hint is not None:
+        value["hint"] = hint
+    headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
+    if row.retry_after_s is not None:
+        headers.append((b"retry-after", str(row.retry_after_s).encode()))
+    return Answer(row.status, msgspec.json.encode(value), tuple(headers), close)

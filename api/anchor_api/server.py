@@ -1,0 +1,239 @@
+"""Run an ASGI application with uvicorn: in the foreground, or in a thread.
+
+Beyond uvicorn's own protocol a connection must send the head of its request within some seconds and
+some kilobytes; uvicorn would wait, and gather, for ever. Logging of requests is off: addresses of
+clients beside their digests are nobody's business.
+
+A stop by signal ends in order: no new connections, streams of events closed, requests under way
+answered (each is a durable commit), then the caller closes the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Final, Self
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from anchor.errors import ConfigError
+from anchor_api.asgi import AsgiApp
+from anchor_api.guard import bracketed
+
+_log = logging.getLogger(__name__)
+
+_HEAD_S: Final = 20.0
+_MAX_HEAD_BYTES: Final = 64 << 10
+_KEEP_ALIVE_S: Final = 30
+_GRACE_S: Final = 30
+_BACKLOG: Final = 4096
+_START_S: Final = 30.0
+
+
+class BoundedHeadProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with limits on how long and how large the head of a request may be."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start waiting for the first head."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._in_head = True
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what came while a head is not complete."""
+        super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > _MAX_HEAD_BYTES:
+                self.transport.close()
+            elif self._head_timer is None:
+                self._wait_for_head()
+
+    def on_message_begin(self) -> None:
+        """Note the beginning of a head."""
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Note the end of a head."""
+        self._in_head = False
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def _wait_for_head(self) -> None:
+        self._head_timer = self.loop.call_later(_HEAD_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which does not raise the signal again once it has stopped in order."""
+
+    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stopping = on_stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Stop in order; a second Ctrl-C stops at once."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what would never end by itself, then everything else."""
+        self._on_stopping()
+        await super().shutdown(sockets)
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _server(app: AsgiApp, *, max_connections: int, on_stopping: Callable[[], None]) -> _Server:
+    config = uvicorn.Config(
+        app,
+        http=BoundedHeadProtocol,
+        ws="none",
+        loop="uvloop",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=max_connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    return _Server(config, on_stopping)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a bound socket.
+
+    Raises:
+        ConfigError: the address is taken, or not this machine's.
+    """
+    try:
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        bound = socket.socket(info[0], info[1], info[2])
+    except OSError as exc:
+        raise ConfigError(f"host {host}: {exc}", code="config.bind") from exc
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(info[4])
+        bound.listen(_BACKLOG)
+    except OSError as exc:
+        bound.close()
+        raise ConfigError(
+            f"cannot bind {host} port {port}: {exc.strerror or exc}",
+            code="config.bind",
+            hint="is another service running? --port takes another port, 0 a free one",
+        ) from exc
+    return bound
+
+
+def url_of(bound: socket.socket) -> str:
+    """Return the address under which a bound socket is reached from this machine."""
+    host, port = bound.getsockname()[:2]
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://{bracketed(reached)}:{port}"
+
+
+def run_server(
+    app: AsgiApp,
+    bound: socket.socket,
+    *,
+    max_connections: int,
+    on_stopping: Callable[[], None] = _nothing,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then answer what is under way and return.
+
+    Args:
+        app: what is served.
+        bound: from :func:`bind`; closed at the end.
+        max_connections: connections past that get 503.
+        on_stopping: called in the event loop when the server begins to stop.
+    """
+    _server(app, max_connections=max_connections, on_stopping=on_stopping).run(sockets=[bound])
+
+
+class BackgroundServer:
+    """A server in a thread, for the demo and for tests; a context manager.
+
+    Args:
+        app: what is served.
+        host: address to bind.
+        port: 0 takes a free one.
+        max_connections: connections past that get 503.
+        on_stopping: called in the event loop when the server begins to stop.
+    """
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        max_connections: int = 2048,
+        on_stopping: Callable[[], None] = _nothing,
+    ) -> None:
+        self._bound = bind(host, port)
+        self.url = url_of(self._bound)
+        self._server = _server(app, max_connections=max_connections, on_stopping=on_stopping)
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+        self._failure: BaseException | None = None
+
+    def start(self) -> Self:
+        """Start, and return once requests are answered.
+
+        Raises:
+            RuntimeError: the server ended, or did not begin.
+        """
+        self._thread.start()
+        waited = threading.Event()
+        for _ in range(int(_START_S / 0.005)):
+            if self._server.started or not self._thread.is_alive():
+                break
+            waited.wait(0.005)
+        if not self._server.started:
+            raise RuntimeError(f"the server did not start: {self._failure!r}")
+        return self
+
+    def stop(self) -> None:
+        """Answer what is under way, then stop; safe to call twice."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(_GRACE_S + _START_S)
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._bound])
+        except BaseException as exc:  # noqa: BLE001 - told by whoever waits for the start
+            self._failure = exc
+        finally:
+            with contextlib.suppress(OSError):
+                self._bound.close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_exc: object) -> None:
+        self.stop()
