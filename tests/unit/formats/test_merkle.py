@@ -241,6 +241,17 @@ def test_the_greatest_tree_has_a_proof():
     assert len(inclusion_steps(0, size, [bytes(32)] * 53)) == 53
 
 
+def test_exactly_one_length_fits_an_index_and_size():
+    for size in range(1, 20):
+        for index in range(size):
+            wanted = len(path(index, MANY[:size]))
+            assert len(inclusion_steps(index, size, [bytes(32)] * wanted)) == wanted
+            for length in {*range(8), 62, 63} - {wanted}:
+                with pytest.raises(InclusionError) as caught:
+                    inclusion_steps(index, size, [bytes(32)] * length)
+                assert caught.value.code == "verify.inclusion.length"
+
+
 def test_a_path_may_verify_under_another_size():
     """Leaf 6 of 7 as leaf 3 of 4: only a signed checkpoint ties a root to its size."""
     hashes, root = path(6, LEAVES[:7]), mth(LEAVES[:7])
@@ -310,6 +321,21 @@ def test_equal_sizes_want_equal_roots_and_no_hashes():
         for hashes, other in (([root], root), ([], bytes(32)), ([bytes(32)], bytes(32))):
             with pytest.raises(ConsistencyError):
                 verify_consistency(size, size, root, other, hashes)
+
+
+def test_a_proof_that_goes_on_past_the_root_is_refused():
+    """The roots that the longer path leads to are claimed with it: only the length tells."""
+    for old, new in ((4, 7), (3, 7), (6, 7), (1, 2)):
+        more = bytes(range(32))
+        hashes = [*subproof(old, MANY[:new], True), more]
+        roots = node_hash(more, mth(MANY[:old])), node_hash(more, mth(MANY[:new]))
+        with pytest.raises(ConsistencyError):
+            verify_consistency(old, new, *roots, hashes)
+
+
+def test_the_greatest_size_is_consistent_with_itself():
+    size = limits.MAX_TREE_SIZE
+    verify_consistency(size, size, bytes(32), bytes(32), [])
 
 
 @pytest.mark.parametrize(
