@@ -1,0 +1,222 @@
+"""Bulk rate of the log, from digests in memory to a signed checkpoint, beside its yardstick.
+
+The yardstick is an in-memory RFC 6962 tree over the same digests in the same run: leaf hashes and
+node hashes with hashlib, nothing stored. Then lookups and inclusion proofs at that size, bytes on
+disk and memory. With ``--preload N`` the log holds N digests before anything is measured.
+
+    python bench/log_bulk.py --digests 4000000
+    python bench/log_bulk.py --digests 4000000 --preload 50000000 --folder /var/tmp/log
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256, shake_256
+from pathlib import Path
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from anchor.formats.merkle import leaf_hash, verify_inclusion
+from anchor.service.sequencer import Sequencer
+from anchor.service.signer import LogSigner
+from anchor.stores.packed import PackedLog
+
+_SUBMISSION = 1_000_000
+
+
+def made_digests(first: int, count: int) -> bytes:
+    """Return digests that are random and can be made again: SHAKE of a counter, 1 M at a time."""
+    parts = [
+        shake_256(b"bench %d" % block).digest(32 * _SUBMISSION)
+        for block in range(first // _SUBMISSION, -(-(first + count) // _SUBMISSION))
+    ]
+    offset = first % _SUBMISSION * 32
+    return b"".join(parts)[offset : offset + 32 * count]
+
+
+def in_memory_tree(digests: bytes) -> bytes:
+    """Return the root; plain hashlib, a list a level."""
+    level = [sha256(b"\x00" + digests[i : i + 32]).digest() for i in range(0, len(digests), 32)]
+    while len(level) > 1:
+        odd = level[-1:] if len(level) % 2 else []
+        pairs = iter(level)
+        level = [sha256(b"\x01" + a + b).digest() for a, b in zip(pairs, pairs, strict=False)]
+        level += odd
+    return level[0]
+
+
+def submissions(first: int, count: int) -> Iterator[bytes]:
+    for start in range(first, first + count, _SUBMISSION):
+        yield made_digests(start, min(_SUBMISSION, first + count - start))
+
+
+def bulk(sequencer: Sequencer, first: int, count: int) -> float:
+    """Submit and return the seconds from the first byte to the last signed checkpoint."""
+    total_s = 0.0
+    for data in submissions(first, count):
+        started = time.perf_counter()
+        answer = sequencer.submit_blocking(data)
+        total_s += time.perf_counter() - started
+        if not answer.created.all():
+            sys.exit("digests repeat: the folder holds another run")
+    return total_s
+
+
+def percentiles(call: Callable[[int], object], items: list[int]) -> tuple[float, float]:
+    """Return p50 and p99 in milliseconds over one call an item."""
+    times = []
+    for item in items:
+        started = time.perf_counter()
+        call(item)
+        times.append(time.perf_counter() - started)
+    times.sort()
+    return times[len(times) // 2] * 1e3, times[int(len(times) * 0.99)] * 1e3
+
+
+def memory_mib() -> dict[str, float]:
+    """Return this process's memory: resident in all, its own, and pages of files it has mapped."""
+    wanted = {"VmRSS": "rss", "RssAnon": "anonymous", "RssFile": "mapped files", "VmHWM": "peak"}
+    found = {}
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name in wanted:
+            found[wanted[name]] = int(value.split()[0]) / 1024
+    return found
+
+
+def disk_bytes(folder: Path) -> dict[str, int]:
+    sizes = {"entries": 0, "level": 0, "index": 0, "other": 0}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            kind = path.name.split("-")[0]
+            kind = "index" if path.parent.name == "index" else kind
+            sizes[kind if kind in sizes else "other"] += path.stat().st_blocks * 512
+    return sizes
+
+
+def proofs_and_lookups(log: PackedLog, n_samples: int) -> list[str]:
+    size = log.size
+    dice = np.random.default_rng(7)
+    leaves = dice.integers(0, size, n_samples).tolist()
+    entries = {leaf: log.entry(leaf) for leaf in leaves}
+    root = log.root_hash(size)
+    absent = [int.from_bytes(os.urandom(8), "big") for _ in range(n_samples)]
+
+    def prove(leaf: int) -> None:
+        log.inclusion_path(leaf, size)
+
+    def look_up_and_prove(leaf: int) -> None:
+        index = log.find(entries[leaf])
+        if index != leaf:
+            sys.exit("lookup is wrong")
+        log.inclusion_path(index, size)
+
+    rows = []
+    for name, call, items in (
+        ("lookup, present", lambda leaf: log.find(entries[leaf]), leaves),
+        ("lookup, absent", lambda number: log.find(sha256(b"%d" % number).digest()), absent),
+        ("inclusion path", prove, leaves),
+        ("lookup and path", look_up_and_prove, leaves),
+    ):
+        p50, p99 = percentiles(call, items)
+        rows.append(f"| {name} | p50 {p50:.3f} ms | p99 {p99:.3f} ms |")
+    for leaf in leaves[:100]:
+        verify_inclusion(leaf_hash(entries[leaf]), leaf, size, log.inclusion_path(leaf, size), root)
+    return rows
+
+
+def preload(sequencer: Sequencer, log: PackedLog, count: int) -> None:
+    have = log.size
+    started = time.perf_counter()
+    while have < count:
+        step = min(_SUBMISSION, count - have)
+        sequencer.submit_blocking(made_digests(have, step))
+        have += step
+        if have % (10 * _SUBMISSION) == 0:
+            print(f"  preloaded {have:,} in {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def machine() -> str:
+    model = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--digests", type=int, default=4_000_000)
+    parser.add_argument("--preload", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=5_000)
+    parser.add_argument("--folder", type=Path, help="kept, and used again; else a temporary one")
+    options = parser.parse_args()
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="log-bulk-"))
+    try:
+        run(options, folder)
+    finally:
+        if options.folder is None:
+            shutil.rmtree(folder)
+
+
+def run(options: argparse.Namespace, folder: Path) -> None:
+    signer = LogSigner(Ed25519PrivateKey.from_private_bytes(bytes(32)), "bench.example/log")
+    log = PackedLog(folder)
+    sequencer = Sequencer(log, signer)
+    print(f"{machine()}, {dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC")
+    preload(sequencer, log, options.preload)
+    first, count = log.size, options.digests
+
+    # The yardstick before and after, so that a machine that is busy with other things shows.
+    def yardstick() -> float:
+        data = made_digests(first, min(count, 2 * _SUBMISSION))
+        started = time.perf_counter()
+        in_memory_tree(data)
+        return len(data) / 32 / (time.perf_counter() - started)
+
+    before = yardstick()
+    seconds = bulk(sequencer, first, count)
+    after = yardstick()
+    rate, tree_rate = count / seconds, (before + after) / 2
+    started = time.perf_counter()
+    again = sequencer.submit_blocking(made_digests(first, min(count, _SUBMISSION)))
+    again_rate = len(again.created) / (time.perf_counter() - started)
+    print(f"\n| at {first:,} digests stored | | |\n|---|---|---|")
+    print(f"| in-memory tree | {tree_rate:,.0f}/s | before {before:,.0f}, after {after:,.0f} |")
+    print(f"| bulk to signed checkpoint | {rate:,.0f}/s | {rate / tree_rate:.2f} of the tree |")
+    print(
+        f"| the same digests again | {again_rate:,.0f}/s | all known: {not again.created.any()} |"
+    )
+    runs = log.index.runs
+    print(f"| index | {len(runs)} runs | {', '.join(f'{len(run):,}' for run in runs)} |")
+    for row in proofs_and_lookups(log, options.samples):
+        print(row)
+    memory = memory_mib()
+    print("| memory | " + f"{memory['rss']:.0f} MiB resident | ", end="")
+    print(", ".join(f"{name} {value:.0f}" for name, value in memory.items()) + " |")
+    sequencer.close()
+    log.close()
+    sizes = disk_bytes(folder)
+    per_digest = {name: size / log.size for name, size in sizes.items()}
+    print(f"| disk | {sum(per_digest.values()):.1f} bytes a digest | ", end="")
+    print(", ".join(f"{name} {value:.2f}" for name, value in per_digest.items()) + " |")
+    started = time.perf_counter()
+    PackedLog(folder).close()
+    print(f"| close and open again | {time.perf_counter() - started:.2f} s | |")
+
+
+if __name__ == "__main__":
+    main()
