@@ -87,6 +87,8 @@ class BackendWorker:
         self._on_event = on_event
         self._running = threading.Lock()
         self._retry_now = False
+        # Whether the store may hold an attempt that it said it did not take.
+        self._unsure = False
         self._slots: dict[int, _Slot] = {}
         self._view = WorkerView(name=backend.name, family=backend.family)
         self._load()
@@ -116,6 +118,8 @@ class BackendWorker:
         """
         with self._running:
             try:
+                if self._unsure:
+                    self._adopt_stored()
                 self._advance_due()
                 if self._take_round():
                     self._advance_due()
@@ -137,16 +141,24 @@ class BackendWorker:
 
     def _load(self) -> None:
         """Take up what an earlier process left."""
-        at = self._clock.monotonic()
-        for round_, attempt in self._rounds.open_attempts(self.backend.name):
-            due_at = at + wait_after_restart_s(attempt, self._clock)
-            self._slots[round_.tree_size] = _Slot(round_, attempt, due_at)
+        self._adopt_stored()
         final = self._rounds.newest_final_round_of(self.backend.name)
         if final is not None:
             self._view = replace(
                 self._view, final_size=final.tree_size, final_round_at=final.created_at
             )
         self._refresh_view()
+
+    def _adopt_stored(self) -> None:
+        """Take over open attempts that are on disk and not known here."""
+        at = self._clock.monotonic()
+        for round_, attempt in self._rounds.open_attempts(self.backend.name):
+            if round_.tree_size not in self._slots:
+                due_at = at + wait_after_restart_s(attempt, self._clock)
+                self._slots[round_.tree_size] = _Slot(round_, attempt, due_at)
+                if self._unsure:
+                    self._taker.took(round_)
+        self._unsure = False
 
     def _refresh_view(self) -> None:
         at, now = self._clock.monotonic(), self._clock.now()
@@ -260,8 +272,10 @@ class BackendWorker:
         if round_ is None:
             return False
         attempt = Attempt()
+        self._unsure = True
         self._rounds.add_round(round_)
         self._rounds.set_attempt(round_.tree_size, self.backend.name, attempt)
+        self._unsure = False
         self._slots[round_.tree_size] = _Slot(round_, attempt, self._clock.monotonic())
         self._taker.took(round_)
         self._emit("round", round_, attempt)
