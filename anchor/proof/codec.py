@@ -36,7 +36,9 @@ from anchor.proof.proof import (
 PROOF_VERSION = 1
 PROOF_MEDIA_TYPE = "application/vnd.vestige.proof+json"
 
-_MAX_EVM_BYTES = limits.MAX_EVM_ITEM_BYTES
+ReadAttestation = Callable[[Any, str], Attestation]
+
+_REMEMBERED = 1024
 
 
 def parse_proof(data: bytes) -> Proof:
@@ -46,6 +48,33 @@ def parse_proof(data: bytes) -> Proof:
         FormatError: the bytes are not a proof file of a version that this release reads.
     """
     return proof_from_json(parse_json(data, max_bytes=limits.MAX_PROOF_BYTES, what="proof"))
+
+
+class ProofReader:
+    """Reads many proof files, taking apart only once what they have in common.
+
+    Proofs of one round carry the same attestations; only their paths differ. The result is that of
+    :func:`parse_proof`, always.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Attestation] = {}
+
+    def parse(self, data: bytes) -> Proof:
+        """Read a proof file; errors as :func:`parse_proof`."""
+        value = parse_json(data, max_bytes=limits.MAX_PROOF_BYTES, what="proof")
+        return proof_from_json(value, read=self._attestation)
+
+    def _attestation(self, value: Any, where: str) -> Attestation:
+        # The text of a JSON value tells 1 from true, which comparing values would not.
+        key = repr(value)
+        known = self._known.get(key)
+        if known is None:
+            known = attestation_from_json(value, where)
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = known
+        return known
 
 
 def serialize_proof(proof: Proof) -> bytes:
@@ -63,8 +92,9 @@ def serialize_proof(proof: Proof) -> bytes:
     return data
 
 
-def proof_from_json(value: Any) -> Proof:
-    """Read a proof from parsed JSON."""
+def proof_from_json(value: Any, *, read: ReadAttestation | None = None) -> Proof:
+    """Read a proof from parsed JSON; ``read`` stands in for :func:`attestation_from_json`."""
+    read = read or attestation_from_json
     fields = Fields(value, "proof")
     version = fields.integer("version")
     if version != PROOF_VERSION:
@@ -79,7 +109,7 @@ def proof_from_json(value: Any) -> Proof:
         ),
         inclusions=_inclusions(fields),
         attestations=tuple(
-            attestation_from_json(item, where)
+            read(item, where)
             for item, where in fields.each("attestations", max_items=limits.MAX_ATTESTATIONS)
         ),
     )

@@ -121,10 +121,8 @@ class Fields:
         """Take a UTC time in ISO 8601."""
         return parse_utc(self.text(name, max_characters=40))
 
-    def each(
-        self, name: str, *, max_items: int, default: Any = _MISSING
-    ) -> Iterator[tuple[Any, str]]:
-        """Take an array; yield each item with its place."""
+    def array(self, name: str, *, max_items: int, default: Any = _MISSING) -> list[Any]:
+        """Take an array of at most ``max_items``."""
         value = self.take(name, default)
         if not isinstance(value, list | tuple):
             raise FormatError(
@@ -134,21 +132,34 @@ class Fields:
             raise LimitExceededError(
                 f"{self.path(name)}: {len(value)} items, at most {max_items} are read"
             )
-        for position, item in enumerate(value):
+        return list(value)
+
+    def each(
+        self, name: str, *, max_items: int, default: Any = _MISSING
+    ) -> Iterator[tuple[Any, str]]:
+        """Take an array; yield each item with its place."""
+        for position, item in enumerate(self.array(name, max_items=max_items, default=default)):
             yield item, f"{self.path(name)}[{position}]"
 
     def hexes(self, name: str, n_bytes: int | None, *, max_items: int) -> tuple[bytes, ...]:
         """Take an array of lower-case hex strings."""
-        return tuple(
-            parse_hex(_string(item, where), n_bytes=n_bytes, what=where)
-            for item, where in self.each(name, max_items=max_items)
-        )
+        items = self.array(name, max_items=max_items)
+        try:
+            # Most files are right: the place in the file is worked out only for one that is not.
+            return tuple([parse_hex(item, n_bytes=n_bytes) for item in items])
+        except FormatError:
+            for position, item in enumerate(items):
+                parse_hex(item, n_bytes=n_bytes, what=f"{self.path(name)}[{position}]")
+            raise
 
     def base64s(self, name: str, *, max_items: int, max_bytes: int) -> tuple[bytes, ...]:
         """Take an array of base64 strings; absent is empty."""
+        items = self.array(name, max_items=max_items, default=())
         return tuple(
-            parse_base64(_string(item, where), max_bytes=max_bytes, what=where)
-            for item, where in self.each(name, max_items=max_items, default=())
+            [
+                parse_base64(item, max_bytes=max_bytes, what=f"{self.path(name)}[{position}]")
+                for position, item in enumerate(items)
+            ]
         )
 
     def objects(self, name: str, *, max_items: int, default: Any = _MISSING) -> Iterator[Fields]:
@@ -166,12 +177,6 @@ class Fields:
                 code="format.unknown_field",
                 hint=f"did you mean {near[0]!r}?" if near else None,
             )
-
-
-def _string(item: Any, where: str) -> str:
-    if not isinstance(item, str):
-        raise FormatError(f"{where}: {_type_name(item)} found where a string is wanted")
-    return item
 
 
 def _type_name(value: Any) -> str:

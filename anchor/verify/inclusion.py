@@ -9,15 +9,18 @@ Specification: ``docs/spec/verification.md``, steps 2 and 3; RFC 6962, section 2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anchor.errors import ConsistencyError, InclusionError, VestigeError
 from anchor.formats.checkpoint import Checkpoint, parse_checkpoint
-from anchor.formats.merkle import inclusion_steps, leaf_hash, node_hash
+from anchor.formats.merkle import inclusion_steps, leaf_hash, node_hash, root_from_inclusion
 from anchor.formats.note import SignedNote, parse_note, verify_note
 from anchor.proof.policy import Policy, TrustedLog
 from anchor.proof.proof import Inclusion
 from anchor.verify.verdict import LogVerdict, Status, Step
+
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,35 @@ class ReachedRoot:
     signed: SignedTree | None
 
 
-def reach_root(digest: bytes, inclusion: Inclusion, policy: Policy) -> ReachedRoot:
+class CheckpointReader:
+    """Reads checkpoints and verifies who signed them; each text once.
+
+    Args:
+        policy: whose log keys are believed.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._read: dict[str, tuple[SignedNote, Checkpoint, SignedTree | None]] = {}
+
+    def read(self, text: str) -> tuple[SignedNote, Checkpoint, SignedTree | None]:
+        """Return the note, what it says, and the signed tree if a policy key is on it.
+
+        Raises:
+            FormatError, SignatureError, ConsistencyError: as :func:`verify_checkpoint`.
+        """
+        known = self._read.get(text)
+        if known is None:
+            note = parse_note(text)
+            checkpoint = parse_checkpoint(note.text)
+            known = note, checkpoint, verify_checkpoint(note, checkpoint, self._policy)
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            self._read[text] = known
+        return known
+
+
+def reach_root(digest: bytes, inclusion: Inclusion, reader: CheckpointReader) -> ReachedRoot:
     """Recompute the root of one inclusion and check its checkpoint.
 
     Raises:
@@ -49,15 +80,12 @@ def reach_root(digest: bytes, inclusion: Inclusion, policy: Policy) -> ReachedRo
         SignatureError: a policy key's signature on the checkpoint is false.
         FormatError: the checkpoint cannot be read.
     """
-    root = leaf_hash(digest)
-    for side, sibling in inclusion_steps(
-        inclusion.leaf_index, inclusion.tree_size, inclusion.hashes
-    ):
-        root = node_hash(sibling, root) if side == "left" else node_hash(root, sibling)
+    root = root_from_inclusion(
+        leaf_hash(digest), inclusion.leaf_index, inclusion.tree_size, inclusion.hashes
+    )
     if inclusion.checkpoint is None:
         return ReachedRoot(inclusion, root, None, None)
-    note = parse_note(inclusion.checkpoint)
-    checkpoint = parse_checkpoint(note.text)
+    note, checkpoint, signed = reader.read(inclusion.checkpoint)
     if checkpoint.tree_size != inclusion.tree_size:
         raise InclusionError(
             f"the checkpoint is of size {checkpoint.tree_size}, "
@@ -70,7 +98,7 @@ def reach_root(digest: bytes, inclusion: Inclusion, policy: Policy) -> ReachedRo
             f"the checkpoint holds {checkpoint.root_hash.hex()}",
             code="inclusion.root_mismatch",
         )
-    return ReachedRoot(inclusion, root, note, verify_checkpoint(note, checkpoint, policy))
+    return ReachedRoot(inclusion, root, note, signed)
 
 
 def verify_checkpoint(
@@ -104,24 +132,29 @@ def verify_checkpoint(
 
 
 def judge_log(
-    digest: bytes, inclusions: tuple[Inclusion, ...], policy: Policy
+    digest: bytes, inclusions: tuple[Inclusion, ...], reader: CheckpointReader
 ) -> tuple[LogVerdict, list[ReachedRoot]]:
     """Judge every inclusion; return what is known of the log and the roots that were reached."""
     reached: list[ReachedRoot] = []
+    for inclusion in inclusions:
+        try:
+            reached.append(reach_root(digest, inclusion, reader))
+        except VestigeError as error:
+            return LogVerdict(Status.FAILED, error.message, error.code), reached
+    clash = equivocation([root.signed for root in reached if root.signed is not None])
+    if clash is not None:
+        return LogVerdict(Status.FAILED, clash, "log.equivocated"), reached
+    return _place(reached), reached
+
+
+def log_steps(digest: bytes, reached: Sequence[ReachedRoot]) -> tuple[Step, ...]:
+    """Return every hash step from the digest to the roots that were reached."""
     steps = [
         Step("2.1", "leaf hash", (f"SHA-256(00 ‖ {digest.hex()}) = {leaf_hash(digest).hex()}",))
     ]
-    for inclusion in inclusions:
-        try:
-            root = reach_root(digest, inclusion, policy)
-        except VestigeError as error:
-            return LogVerdict(Status.FAILED, error.message, error.code, steps=tuple(steps)), reached
+    for root in reached:
         steps.extend(_path_steps(digest, root))
-        reached.append(root)
-    clash = equivocation([root.signed for root in reached if root.signed is not None])
-    if clash is not None:
-        return LogVerdict(Status.FAILED, clash, "log.equivocated", steps=tuple(steps)), reached
-    return _place(reached, tuple(steps)), reached
+    return tuple(steps)
 
 
 def equivocation(trees: list[SignedTree]) -> str | None:
@@ -135,14 +168,13 @@ def equivocation(trees: list[SignedTree]) -> str | None:
     return None
 
 
-def _place(reached: list[ReachedRoot], steps: tuple[Step, ...]) -> LogVerdict:
+def _place(reached: Sequence[ReachedRoot]) -> LogVerdict:
     signed = [root for root in reached if root.signed is not None]
     if not signed:
         return LogVerdict(
             Status.NOT_CHECKED,
             "no checkpoint is signed by a log key of the policy; index and order are not shown",
             "log.key_unknown",
-            steps=steps,
         )
     indexes = {(r.signed.checkpoint.origin, r.inclusion.leaf_index) for r in signed if r.signed}
     if len({origin for origin, _ in indexes}) < len(indexes):
@@ -150,7 +182,6 @@ def _place(reached: list[ReachedRoot], steps: tuple[Step, ...]) -> LogVerdict:
             Status.FAILED,
             "the inclusions give the digest two places in one log",
             "log.two_places",
-            steps=steps,
         )
     first = min(signed, key=lambda root: root.inclusion.tree_size)
     origin = first.signed.checkpoint.origin if first.signed else ""
@@ -161,7 +192,6 @@ def _place(reached: list[ReachedRoot], steps: tuple[Step, ...]) -> LogVerdict:
         origin=origin,
         leaf_index=first.inclusion.leaf_index,
         tree_size=first.inclusion.tree_size,
-        steps=steps,
     )
 
 

@@ -32,7 +32,7 @@ from anchor.verify import summary
 from anchor.verify.archive import settled_height
 from anchor.verify.bitcoin import judge_opentimestamps, judge_tree
 from anchor.verify.evm import judge_evm
-from anchor.verify.inclusion import ReachedRoot, judge_log
+from anchor.verify.inclusion import CheckpointReader, ReachedRoot, judge_log, log_steps
 from anchor.verify.known import KnownFacts
 from anchor.verify.rfc3161 import TokenFinding, judge_token, settle_tokens
 from anchor.verify.verdict import (
@@ -69,6 +69,7 @@ class Judge:
         self.known = known or KnownFacts()
         if self.known.archive is not None:
             settled_height(self.known.archive, policy.bitcoin)
+        self._reader = CheckpointReader(policy)
         self._remembered: dict[tuple[Attestation, str | None], Judgement | TokenFinding] = {}
 
     def verify_proof(
@@ -77,6 +78,7 @@ class Judge:
         *,
         file_digest: bytes | None = None,
         before: datetime | None = None,
+        steps: bool = False,
     ) -> Verdict:
         """Judge one proof.
 
@@ -84,12 +86,17 @@ class Judge:
             proof: as parsed.
             file_digest: SHA-256 of the file at hand; None when there is no file.
             before: the time asked about, aware UTC.
+            steps: write down the hash steps of the file and the log, for people to redo.
         """
-        file_status, steps, warnings = _judge_opening(proof, file_digest)
-        log, reached = judge_log(proof.digest, proof.inclusions, self.policy)
+        file_status = _judge_opening(proof, file_digest)
+        log, reached = judge_log(proof.digest, proof.inclusions, self._reader)
         rows = self._rows(proof, reached)
+        warnings: tuple[str, ...] = ()
         if proof.opening is None and file_digest is not None:
-            warnings += ("a bare digest: whoever has the file can look it up in the log",)
+            warnings = ("a bare digest: whoever has the file can look it up in the log",)
+        redo: tuple[Step, ...] = ()
+        if steps:
+            redo = (*_opening_steps(proof, file_digest), *log_steps(proof.digest, reached))
         return self._sum(
             digest=proof.digest,
             file_status=file_status,
@@ -97,7 +104,7 @@ class Judge:
             rows=rows,
             before=before,
             warnings=warnings,
-            steps=steps,
+            steps=redo,
         )
 
     def verify_ots(
@@ -146,7 +153,7 @@ class Judge:
                 found.append((attestation, family, _UNJOINED))
             else:
                 found.append((attestation, family, self._judge(attestation, reached)))
-        return settle_tokens(found, self.policy, self.now)
+        return settle_tokens(found, self._reader, self.now)
 
     def _judge(
         self, attestation: Attestation, reached: Sequence[ReachedRoot]
@@ -226,10 +233,11 @@ def verify_proof(
     file_digest: bytes | None = None,
     before: datetime | None = None,
     known: KnownFacts | None = None,
+    steps: bool = False,
 ) -> Verdict:
     """Judge one proof; see :meth:`Judge.verify_proof`."""
     return Judge(policy, now=now, known=known).verify_proof(
-        proof, file_digest=file_digest, before=before
+        proof, file_digest=file_digest, before=before, steps=steps
     )
 
 
@@ -242,20 +250,25 @@ _UNJOINED = Judgement(
 )
 
 
-def _judge_opening(
-    proof: Proof, file_digest: bytes | None
-) -> tuple[Status, tuple[Step, ...], tuple[str, ...]]:
+def _judge_opening(proof: Proof, file_digest: bytes | None) -> Status:
     """Step 1: from the file's digest to the log's entry."""
     if file_digest is None:
-        return Status.NOT_CHECKED, (), ()
+        return Status.NOT_CHECKED
     digest = file_digest
-    lines = [f"SHA-256(file) = {file_digest.hex()}   (sha256sum FILE)"]
     if proof.opening is not None:
         digest = hashlib.sha256(file_digest + proof.opening).digest()
-        lines.append(f"SHA-256({file_digest.hex()} ‖ {proof.opening.hex()}) = {digest.hex()}")
+    return Status.VERIFIED if digest == proof.digest else Status.FAILED
+
+
+def _opening_steps(proof: Proof, file_digest: bytes | None) -> tuple[Step, ...]:
+    if file_digest is None:
+        return ()
+    lines = [f"SHA-256(file) = {file_digest.hex()}   (sha256sum FILE)"]
+    if proof.opening is not None:
+        digest = hashlib.sha256(file_digest + proof.opening).hexdigest()
+        lines.append(f"SHA-256({file_digest.hex()} ‖ {proof.opening.hex()}) = {digest}")
     lines.append(f"entry of the log: {proof.digest.hex()}")
-    status = Status.VERIFIED if digest == proof.digest else Status.FAILED
-    return status, (Step("1", "from the file to the digest", tuple(lines)),), ()
+    return (Step("1", "from the file to the digest", tuple(lines)),)
 
 
 def _covered_checkpoint(attestation: Attestation, reached: Sequence[ReachedRoot]) -> str | None:

@@ -54,7 +54,7 @@ def verdict_to_json(verdict: Verdict, *, steps: bool = False) -> dict[str, Any]:
 
 def all_steps(verdict: Verdict) -> list[Step]:
     """Return every step that was taken, in the order of the specification."""
-    steps = [*verdict.steps, *verdict.log.steps]
+    steps = [*verdict.steps]
     for row in verdict.rows:
         steps.extend(row.judgement.steps)
     return sorted(steps, key=lambda step: [int(part) for part in step.number.split(".")])

@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from anchor.errors import AttestationError, VerificationError
+from anchor.errors import AttestationError, FormatError, VerificationError
 from anchor.formats.tsp import TimestampToken, parse_token
 from anchor.formats.tsp_chain import VerifiedToken, verify_token
 from anchor.formats.x509_revocation import CertificateStatus, verify_revocation
 from anchor.proof.policy import Policy, TrustedAuthority
 from anchor.proof.proof import Attestation, Rfc3161Attestation
-from anchor.verify.inclusion import reach_root
+from anchor.verify.inclusion import CheckpointReader, reach_root
 from anchor.verify.verdict import AttestationVerdict, Judgement, Status, Step
 
 _UNTRUSTED = "tsp.chain.untrusted_root"
@@ -199,7 +199,7 @@ def _openssl_command(digest: bytes, gen_time: datetime) -> str:
 
 def settle_tokens(
     found: Sequence[tuple[Attestation, str, Judgement | TokenFinding]],
-    policy: Policy,
+    reader: CheckpointReader,
     now: datetime,
 ) -> list[AttestationVerdict]:
     """Decide which tokens still count, given what the other rows show, until nothing changes."""
@@ -213,7 +213,7 @@ def settle_tokens(
         for position, (attestation, family, item) in enumerate(found):
             if rows[position] is not None or not isinstance(item, TokenFinding):
                 continue
-            judgement = _settle(attestation, item, [row for row in rows if row], policy, now)
+            judgement = _settle(attestation, item, [row for row in rows if row], reader, now)
             if judgement is not None:
                 rows[position] = AttestationVerdict(attestation, family, judgement)
                 changed = True
@@ -230,7 +230,7 @@ def _settle(
     attestation: Attestation,
     finding: TokenFinding,
     rows: Sequence[AttestationVerdict],
-    policy: Policy,
+    reader: CheckpointReader,
     now: datetime,
 ) -> Judgement | None:
     deadline = _deadline(finding, now)
@@ -241,8 +241,8 @@ def _settle(
     token_digest = hashlib.sha256(attestation.token).digest()
     for inclusion in attestation.inclusions:
         try:
-            root_hash = reach_root(token_digest, inclusion, policy).root_hash
-        except VerificationError:
+            root_hash = reach_root(token_digest, inclusion, reader).root_hash
+        except (FormatError, VerificationError):
             continue
         for row in rows:
             other = row.attestation

@@ -108,7 +108,6 @@ class LogVerdict:
     origin: str | None = None
     leaf_index: int | None = None
     tree_size: int | None = None
-    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +134,8 @@ class Verdict:
         before, answer: the question and its answer, when asked.
         policy_name, policy_sha256, policy_class: what it rests on.
         warnings: things that a reader should know and that no word says.
-        steps: the steps that are not of one attestation alone.
+        steps: the hash steps of the file and the log, when asked for; those of an attestation
+            stand with its judgement.
     """
 
     status: Status

@@ -13,7 +13,7 @@ from anchor.errors import (
     NonCanonicalError,
     UnsupportedVersionError,
 )
-from anchor.proof.codec import parse_proof, proof_to_json, serialize_proof
+from anchor.proof.codec import ProofReader, parse_proof, proof_to_json, serialize_proof
 from anchor.proof.proof import ExpectedAttestation, UnknownAttestation
 from tests.evidence import whole_case
 
@@ -125,3 +125,19 @@ def test_the_message_says_where() -> None:
     value["inclusions"][1]["hashes"][2] = "zz" * 32
     with pytest.raises(FormatError, match=r"inclusions\[1\]\.hashes\[2\]"):
         parse(value)
+
+
+def test_a_reader_of_many_reads_what_a_reader_of_one_reads() -> None:
+    reader = ProofReader()
+    data = serialize_proof(CASE.proof)
+    assert reader.parse(data) == reader.parse(data) == parse_proof(data)
+
+
+def test_a_reader_of_many_is_as_strict_the_second_time() -> None:
+    reader = ProofReader()
+    value = document()
+    value["attestations"][2]["transaction"]["index"] = 1
+    reader.parse(json.dumps(value).encode())
+    value["attestations"][2]["transaction"]["index"] = True
+    with pytest.raises(FormatError):
+        reader.parse(json.dumps(value).encode())
