@@ -11,7 +11,7 @@ Rules:
   the outside, and the next batch goes on. A bulk submission is several batches: what came before
   the failed one stays in the log, and submitting it again is safe.
 * :class:`LogIntegrityError` ends signing for good; everybody gets it from then on, reading goes on.
-* Checkpoints hold no time, and nothing here reads the clock but to gather a batch.
+* Checkpoints hold no time, and nothing here depends on the clock: it is read for metrics only.
 
 It does not count quotas, and does not know HTTP.
 """
@@ -83,8 +83,6 @@ class Sequencer:
         signer: the log's key.
         max_pending_bytes: budget for submissions not answered yet; past it they are refused.
         slice_digests: the most digests under one signature.
-        gather_s: while short submissions keep arriving, a batch waits for more, up to this long
-            after the one before it.
 
     Raises:
         ConfigError: the stored log was signed by another key or under another origin.
@@ -97,12 +95,10 @@ class Sequencer:
         *,
         max_pending_bytes: int = _DEFAULT_MAX_PENDING_BYTES,
         slice_digests: int = limits.SEQUENCER_SLICE_DIGESTS,
-        gather_s: float = 0.002,
     ) -> None:
         signer.require_own(store.committed)
         self._store = store
         self._signer = signer
-        self._gather_s = gather_s
         self._queue = SubmissionQueue[_Waiter](
             max_bytes=max_pending_bytes, slice_digests=slice_digests
         )
@@ -167,6 +163,11 @@ class Sequencer:
         """Return why nothing is accepted, or None."""
         refusal = self._refusal
         return None if refusal is None else refusal.message
+
+    @property
+    def is_broken(self) -> bool:
+        """Return whether the log contradicts itself: nothing will be signed by this process."""
+        return self._broken
 
     @property
     def figures(self) -> SequencerFigures:
@@ -234,12 +235,8 @@ class Sequencer:
                     self._changed.wait()
                 if not len(self._queue):
                     return
-                self._gather()
                 batch = self._queue.take()
             self._deliver(self._sequence(batch))
-
-    def _gather(self) -> None:
-        """Wait a moment while short submissions keep arriving; called with the lock held."""
 
     def _sequence(self, batch: Sequence[Slice[_Waiter]]) -> list[_Answer]:
         """Sequence one batch; return the answers that are due with it."""
@@ -249,7 +246,7 @@ class Sequencer:
         except Exception as exc:  # noqa: BLE001 - whatever it was, it belongs to this batch alone
             return self._failed(batch, exc)
         n_created = int(np.count_nonzero(appended.created))
-        self._n_commits += 1
+        self._n_commits += n_created > 0
         self._n_created += n_created
         self._n_repeated += len(appended.created) - n_created
         self._last_commit_s = time.perf_counter() - started

@@ -94,11 +94,6 @@ class SubmissionQueue(Generic[WaiterT]):
     def __len__(self) -> int:
         return len(self._short) + len(self._bulk)
 
-    @property
-    def n_short(self) -> int:
-        """Return how many short submissions wait."""
-        return len(self._short)
-
     def put(self, submission: QueuedSubmission[WaiterT]) -> None:
         """Queue a submission.
 
