@@ -1,0 +1,209 @@
+"""The program around the verbs: parser, dispatch, errors to exit statuses.
+
+``serve`` and ``demo`` belong to the service, which this package may not import: they are found by
+the entry points of group ``anchor.commands``. Such a command is a callable that takes the arguments
+after its name and returns an exit status; it may carry ``build_parser()`` for help and completion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+from anchor.cli import _exit_status
+from anchor.cli._output import Output
+from anchor.errors import ConfigError, UsageError, VestigeError
+
+_GROUP: Final = "anchor.commands"
+_DEBUG: Final = "VESTIGE_DEBUG"
+# One command lives for moments: collecting cycles while modules load costs more than it frees.
+_COLLECT_EVERY: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of this package: its module has ``add_arguments(parser)`` and ``run(args, out)``."""
+
+    name: str
+    summary: str
+    module: str
+
+
+VERBS: Final = (
+    Verb("stamp", "put the digests of files into the log and write their proofs", "stamp"),
+    Verb("upgrade", "fetch the evidence that was added to proofs since", "upgrade"),
+    Verb("verify", "say what a proof shows; offline unless told otherwise", "verify"),
+    Verb("inspect", "print every step of a proof so that a person can redo it", "inspect"),
+    Verb("policy", "show or check what a verifier trusts", "policy"),
+    Verb("admin", "look after a service: rounds, status, backup, fsck", "admin"),
+    Verb("completion", "print the completion script of a shell", "completion"),
+)
+EXTERNAL_VERBS: Final = {
+    "demo": "the whole job on this machine: record, anchor, verify offline",
+    "serve": "run the service: the log, the anchorer, the HTTP interface",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are UsageErrors."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("allow_abbrev", False)
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse would print."""
+        raise UsageError(message, hint=f"see {self.prog} --help")
+
+
+def run_program(argv: Sequence[str] | None = None) -> int:
+    """Run one command; see :func:`anchor.cli.main`."""
+    gc.set_threshold(_COLLECT_EVERY)
+    words = list(sys.argv[1:] if argv is None else argv)
+    out = Output(as_json="--json" in words, quiet=bool({"-q", "--quiet"} & set(words)))
+    try:
+        return _run(words, out)
+    except VestigeError as error:
+        if os.environ.get(_DEBUG):
+            traceback.print_exc()
+        status = _exit_status.exit_status_of(error)
+        out.error(error)
+        out.object({"error": error_to_json(error), "exit_status": status})
+        return status
+    except SystemExit as exit_:
+        return int(exit_.code or 0)  # --help has printed and is done
+    except KeyboardInterrupt:
+        out.error("interrupted")
+        return _exit_status.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has gone; Python must not try to flush to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _exit_status.BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 - the last line of defence: one line, no traceback
+        return _unexpected(error, out)
+
+
+def error_to_json(error: VestigeError) -> dict[str, str | None]:
+    """Return an error as it stands in ``--json`` output."""
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def build_parser(only: str | None = None) -> Parser:
+    """Return the parser, with the arguments of one verb or (None) of every verb of this package."""
+    common = common_arguments()
+    parser = Parser(
+        prog="vestige",
+        description="Leave traces of a creative process that a court can check.",
+        epilog="vestige VERB --help shows a verb's options.",
+        parents=[common],
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    for verb in VERBS:
+        child = verbs.add_parser(
+            verb.name, help=verb.summary, description=_capital(verb.summary), parents=[common]
+        )
+        if only is None or only == verb.name:
+            _module(verb).add_arguments(child)
+    for name, summary in EXTERNAL_VERBS.items():
+        verbs.add_parser(name, help=summary, add_help=False)
+    return parser
+
+
+def common_arguments() -> Parser:
+    """Return a parser to be used as a parent: what every verb takes."""
+    common = Parser(add_help=False)
+    common.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="write one JSON object instead of text",
+    )
+    common.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="write results and errors only",
+    )
+    return common
+
+
+def external_command(name: str) -> Callable[[Sequence[str]], int]:
+    """Return a command that another package brings.
+
+    Raises:
+        ConfigError: it is not installed, or what it needs is not.
+    """
+    from importlib.metadata import entry_points
+
+    hint = "install it with: pip install 'vestige[all]'"
+    found = next(iter(entry_points(group=_GROUP, name=name)), None)
+    if found is None:
+        raise ConfigError(f"vestige {name} is not installed", code="config.missing", hint=hint)
+    try:
+        command: Callable[[Sequence[str]], int] = found.load()
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"vestige {name} needs {error.name}, which is not installed",
+            code="config.missing",
+            hint=hint,
+        ) from error
+    return command
+
+
+def _run(words: list[str], out: Output) -> int:
+    verb = next((word for word in words if not word.startswith("-")), None)
+    if verb in EXTERNAL_VERBS:
+        position = words.index(verb)
+        return external_command(verb)(words[:position] + words[position + 1 :])
+    known = {item.name: item for item in VERBS}
+    if verb is not None and verb not in known:
+        near = difflib.get_close_matches(verb, [*known, *EXTERNAL_VERBS], n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "see vestige --help"
+        raise UsageError(f"there is no verb {verb!r}", code="usage.verb", hint=hint)
+    parser = build_parser(verb or "")
+    args = parser.parse_args(words)
+    if args.version:
+        return _version(out)
+    if verb is None:
+        parser.print_help()
+        return _exit_status.USAGE
+    status: int = _module(known[verb]).run(args, out)
+    return status
+
+
+def _version(out: Output) -> int:
+    from importlib.metadata import version
+
+    out.line(f"vestige {version('vestige')}")
+    out.object({"version": version("vestige")})
+    return _exit_status.OK
+
+
+def _unexpected(error: Exception, out: Output) -> int:
+    if os.environ.get(_DEBUG):
+        traceback.print_exc()
+    message = f"unexpected {type(error).__name__}: {error}"
+    hint = f"this is a fault of vestige: please report it, with what {_DEBUG}=1 makes it print"
+    out.error(message, hint)
+    value = {"code": "unexpected", "message": message, "hint": hint}
+    out.object({"error": value, "exit_status": _exit_status.UNREADABLE})
+    return _exit_status.UNREADABLE
+
+
+def _module(verb: Verb) -> Any:
+    return import_module(f"anchor.cli.{verb.module}")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,158 @@
+"""Files of the person's own: bounded reads, streaming digests, writes that are whole or not there.
+
+Rules of this module:
+
+* a file is never read past the limit that its reader gives;
+* a digest is only given for a file that did not change while it was read;
+* a write is a new file in the same folder, fsynced, then renamed; a reader sees the old bytes or
+  the new ones, never half of them;
+* what is not a regular file is never opened in a way that could wait for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from anchor.errors import (
+    LimitExceededError,
+    NotFoundError,
+    StoreConflictError,
+    StoreError,
+    StoreUnavailableError,
+    UnsupportedVersionError,
+)
+
+_BLOCK_BYTES: Final = 1 << 20
+
+
+def load_bytes(path: Path, *, max_bytes: int, what: str) -> bytes:
+    """Read a whole file.
+
+    Raises:
+        NotFoundError: it is not there.
+        StoreError: it cannot be read.
+        LimitExceededError: it holds more than ``max_bytes``.
+    """
+    with _translated(path), path.open("rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise LimitExceededError(
+            f"{path}: more than {max_bytes} bytes, which no {what} has", code="file.too_large"
+        )
+    return data
+
+
+def file_digest(path: Path, algorithm: str = "sha256") -> bytes:
+    """Return the digest of a regular file, read as a stream.
+
+    Raises:
+        NotFoundError: it is not there.
+        StoreConflictError: it changed while it was read.
+        StoreError: it cannot be read, or is no regular file.
+        UnsupportedVersionError: this Python has no such algorithm.
+    """
+    try:
+        hasher = hashlib.new(algorithm, usedforsecurity=False)
+    except ValueError as error:
+        raise UnsupportedVersionError(f"{path}: no {algorithm} on this machine") from error
+    # Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with _translated(path), os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
+        before = os.fstat(file.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            raise StoreError(
+                f"{path} is {_kind(before.st_mode)}, a file is wanted", code="file.kind"
+            )
+        read = 0
+        while block := file.read(_BLOCK_BYTES):
+            hasher.update(block)
+            read += len(block)
+        after = os.fstat(file.fileno())
+    if read != before.st_size or _version(before) != _version(after):
+        raise StoreConflictError(
+            f"{path} changed while it was read",
+            code="file.changed",
+            hint="stamp it when whatever writes it has finished",
+        )
+    return hasher.digest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all, with the mode that the umask gives (0644 as a rule).
+
+    Raises:
+        StoreUnavailableError: the folder or disk does not take it; what was there stays.
+    """
+    with _translated(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".vestige-", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(file.fileno(), _mode(path))
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+        _sync_folder(path.parent)
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """Return the path with a suffix appended: ``cat.png`` and ``.proof`` give ``cat.png.proof``."""
+    return path.with_name(path.name + suffix)
+
+
+def _kind(mode: int) -> str:
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
+    return next((name for test, name in kinds if test(mode)), "no regular file")
+
+
+def _version(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _mode(path: Path) -> int:
+    """Keep the mode of a file that is replaced; a new one gets what the umask leaves of 0666."""
+    with contextlib.suppress(OSError):
+        return stat.S_IMODE(path.stat().st_mode)
+    umask = os.umask(0o022)
+    os.umask(umask)
+    return 0o666 & ~umask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system lets a folder be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path}: there is no such file", code="file.not_found") from error
+    except IsADirectoryError as error:
+        raise StoreError(f"{path} is a folder, a file is wanted", code="file.kind") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StoreUnavailableError(f"{path}: {reason}", code="file.unavailable") from error
