@@ -53,6 +53,11 @@ def test_a_tree_of_one_leaf_has_no_hashes():
     assert parse_tlog_proof(proof.serialize()) == proof
 
 
+def test_the_greatest_index():
+    proof = TlogProof(limits.MAX_TREE_SIZE - 1, (), CHECKPOINT.serialize())
+    assert parse_tlog_proof(proof.serialize()) == proof
+
+
 def test_cosignatures_and_odd_checkpoints_stay_verbatim():
     text = Checkpoint(KEY.name, 7, bytes(32), ("extension", "  two")).text
     note = sign_note(text, KEY, PRIVATE.sign).adding(NoteSignature("w", b"1234", bytes(72)))
@@ -89,6 +94,8 @@ def test_another_version_is_unsupported(version):
         ("index 73894", "Index 73894", FormatError),
         ("index 73894", "index 73894 ", FormatError),
         ("index 73894", "index", FormatError),
+        ("index 73894", "73894", FormatError),
+        (f"index 73894\n{LINES}", "", FormatError),
         ("index 73894", f"index {2**53 - 1}", LimitExceededError),
         ("index 73894", "index 1\nindex 2", FormatError),
         ("index 73894", "index 1\nextra YWJj", FormatError),
