@@ -124,7 +124,8 @@ class TsaBackend:
         attestations = (*attempt.attestations, attestation)
         stamped = attempt.to(Phase.SUBMITTED, attestations=attestations, note=note, retry_at=None)
         if not last:
-            return stamped
+            pause = timedelta(seconds=self._settings.pause_s)
+            return stamped.to(Phase.SUBMITTED, retry_at=self._now() + pause if pause else None)
         if self._settings.fetch_revocation:
             return stamped.to(Phase.CONFIRMED, note=f"{note}; revocation data to come")
         return stamped.to(Phase.FINAL, note=f"{note}; no revocation data asked for")

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
+from anchor.backends.ber import der_from_ber
 from anchor.backends.bounded_http import Answer, BoundedHttp
 from anchor.errors import (
     BackendError,
@@ -53,6 +54,7 @@ class TsaSettings:
         username, password: for HTTP basic authentication, both or none.
         interval_s: a round is wanted this long after the last one.
         min_gap_s: never two rounds closer than this.
+        pause_s: between the two requests of a round, where the authority wants it.
         timeout_s: of each network operation.
         fetch_revocation: ask the addresses in the verified chain's certificates for OCSP answers
             and CRLs. Whoever answers there learns that this authority is used.
@@ -68,6 +70,7 @@ class TsaSettings:
     password: str | None = field(default=None, repr=False)
     interval_s: float = 60
     min_gap_s: float = 60
+    pause_s: float = 0
     timeout_s: float = 20
     fetch_revocation: bool = False
     clock_tolerance_s: float = 300
@@ -143,7 +146,7 @@ class TsaClient:
         if answer.status != 200:
             raise BackendRejectedError(f"{name} answered HTTP {answer.status}: {answer.shown}")
         try:
-            response = parse_response(answer.body)
+            response = _response(answer.body)
         except FormatError as exc:
             raise BackendProtocolError(
                 f"{name} sent no time-stamp response: {exc.message}",
@@ -179,6 +182,17 @@ class TsaClient:
                 f"{settings.policy_oid}",
                 code="backend.protocol.tsp_policy",
             )
+
+
+def _response(body: bytes) -> TspResponse:
+    """Read a response; one that is BER is written again as DER first."""
+    try:
+        response = parse_response(body)
+        if response.token is not None:
+            parse_token(response.token)
+    except FormatError:
+        return parse_response(der_from_ber(body))
+    return response
 
 
 def _check(settings: TsaSettings) -> None:

@@ -31,6 +31,7 @@ from anchor.errors import (
 from anchor.formats.der import SEQUENCE, der_integer, der_sequence, parse_der, tlv
 from anchor.formats.tsp import parse_token
 from anchor.formats.tsp_chain import verify_token
+from anchor.formats.tsp_exchange import parse_response
 from anchor.ports import Attempt, Phase, Round
 from tests.attacks.forged_tokens import NOW, YEAR, Forge, Party, intermediate, root, signer
 
@@ -154,6 +155,43 @@ def test_it_talks_as_the_rfc_says() -> None:
 def test_a_final_attempt_stays_as_it_is() -> None:
     attempt = Attempt(Phase.FINAL)
     assert backend().advance(ROUND, attempt) is attempt
+
+
+def test_a_pause_between_the_requests_is_kept() -> None:
+    tsa = backend(pause_s=15)
+    prepared = tsa.advance(ROUND, Attempt())
+    assert tsa.advance(ROUND, prepared).retry_at == NOW + timedelta(seconds=15)
+    assert run(tsa).retry_at is None
+
+
+def test_an_authority_that_sends_ber_is_understood() -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        token = parse_response(b"".join(granting()(request).iter_raw())).token or b""
+        members = parse_der(token, max_bytes=1 << 16, what="x").members(SEQUENCE, "x")
+        oid, data = members.take().raw, members.take().inner(0xA0, "x").content
+        octets = parse_token(token).content
+        pieces = b"\x24\x80" + tlv(4, octets[:40]) + tlv(4, octets[40:]) + b"\x00\x00"
+        changed = indefinite(0x30, _with_pieces(data, tlv(4, octets), pieces))
+        token = indefinite(0x30, oid, indefinite(0xA0, changed))
+        return reply(200, indefinite(0x30, der_sequence(der_integer(0)), token))
+
+    attempt = run(backend(handle))
+    assert attempt.phase is Phase.FINAL
+    for attestation in attempt.attestations:
+        parse_token(base64.b64decode(attestation["token"]))
+
+
+def indefinite(tag: int, *contents: bytes) -> bytes:
+    return bytes((tag, 0x80)) + b"".join(contents) + b"\x00\x00"
+
+
+def _with_pieces(inner: bytes, plain: bytes, pieces: bytes) -> bytes:
+    """Write the content's wrappers with indefinite lengths, its octets in pieces."""
+    wrapped = tlv(0xA0, plain)
+    oid = tlv(6, bytes.fromhex("2a864886f70d0109100104"))
+    content = der_sequence(oid, wrapped)
+    assert inner.count(content) == 1
+    return inner.replace(content, indefinite(0x30, oid, indefinite(0xA0, pieces)))
 
 
 # -- answers that are refused ----------------------------------------------------------------------
