@@ -8,6 +8,7 @@ reader. Nothing is judged here: see :mod:`anchor.formats.x509_path`.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -147,20 +148,23 @@ def parse_certificate(der: bytes) -> Certificate:
     The newest are remembered: the same few chains come with every token.
     """
     signed = parse_signed(der, max_bytes=MAX_CERTIFICATE_BYTES, what="certificate")
+    serial, algorithm = _serial_and_algorithm(signed.message)
+    if serial < 0 or algorithm != signed.algorithm:
+        raise FormatError("certificate: bad serial number or algorithm", code="tsp.certificate")
     try:
-        loaded = x509.load_der_x509_certificate(der)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of roots whose serial number is 0; there are some
+            loaded = x509.load_der_x509_certificate(der)
         key = loaded.public_key()
         if not isinstance(
             key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
         ):
             raise FormatError("certificate: a key of another kind", code="tsp.key.unknown")
-        if loaded.serial_number <= 0 or _inner_algorithm(signed.message) != signed.algorithm:
-            raise FormatError("certificate: bad serial number or algorithm", code="tsp.certificate")
         return Certificate(
             der=der,
             subject=loaded.subject,
             issuer=loaded.issuer,
-            serial=loaded.serial_number,
+            serial=serial,
             not_before=loaded.not_valid_before_utc,
             not_after=loaded.not_valid_after_utc,
             key=key,
@@ -172,13 +176,13 @@ def parse_certificate(der: bytes) -> Certificate:
         raise FormatError("certificate: it cannot be read", code="tsp.certificate") from exc
 
 
-def _inner_algorithm(message: bytes) -> Algorithm:
-    """Return the algorithm as it stands inside of what is signed (RFC 5280 4.1.1.2)."""
+def _serial_and_algorithm(message: bytes) -> tuple[int, Algorithm]:
+    """Return both as they stand inside of what is signed (RFC 5280 4.1.1.2, 4.1.2.2)."""
     what = "certificate"
     members = parse_der(message, max_bytes=MAX_CERTIFICATE_BYTES, what=what).members(SEQUENCE, what)
     members.take_if(0xA0)  # the version
-    members.take(INTEGER)
-    return parse_algorithm(members.take(), what)
+    serial = members.take(INTEGER).integer(what)
+    return serial, parse_algorithm(members.take(), what)
 
 
 def _extension_facts(extensions: x509.Extensions) -> dict[str, Any]:
