@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -40,6 +40,7 @@ from anchor.formats.der import (
     parse_der,
     tlv,
 )
+from anchor.formats.encoding import base64_text
 from anchor.formats.tsp import SIGNED_DATA, TST_INFO
 from anchor.formats.x509_signature import DIGEST_NAMES, parse_algorithm
 
@@ -121,6 +122,15 @@ class LocalAuthority:
     def root_pem(self) -> bytes:
         """Return the root's certificate as PEM."""
         return x509.load_der_x509_certificate(self.root).public_bytes(Encoding.PEM)
+
+    def policy_entry(self) -> dict[str, Any]:
+        """Return the object that trusts this authority in a policy, which is of class ``test``."""
+        return {
+            "name": "local test authority",
+            "roots": [base64_text(self.root)],
+            "accuracy_s": 1,
+            "qualified": False,
+        }
 
     def respond(self, request: bytes) -> bytes:
         """Return the DER of the response to a request: a token, or a refusal that says why."""

@@ -101,7 +101,7 @@ def verify_token(
     )
     _verify_purpose(signer, token.gen_time)
     path = find_path(signer, pool, trusted, token.gen_time)
-    verify_no_strangers(sent, path, pool)
+    verify_no_strangers(sent, path)
     return VerifiedToken(
         gen_time=token.gen_time,
         accuracy=token.accuracy,

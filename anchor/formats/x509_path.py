@@ -110,9 +110,7 @@ def find_path(
     )
 
 
-def verify_no_strangers(
-    sent: Sequence[Certificate], path: Path, pool: Sequence[Certificate]
-) -> None:
+def verify_no_strangers(sent: Sequence[Certificate], path: Path) -> None:
     """Refuse certificates sent with a token that have nothing to do with its signer.
 
     Whoever passes a token on can add certificates to it: they are not signed. A reader that takes
@@ -120,7 +118,7 @@ def verify_no_strangers(
     and for how long (CVE-2026-39984). At home are the path itself, cross-certificates of the
     authorities on it (same name and key), what issued any of these, and what these issued.
     """
-    search = _Search(pool, ())
+    search = _Search((), ())
     home = list(path)
     strangers = [c for c in sent if c.der not in {member.der for member in path}]
     while found := [c for c in strangers if _at_home(c, home, search)]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import json
 import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from anchor.formats.der import BOOLEAN, der_integer, der_oid, der_sequence, tlv
 from anchor.formats.tsp import parse_token
 from anchor.formats.tsp_chain import verify_token
 from anchor.formats.tsp_exchange import parse_response, timestamp_request
+from anchor.proof.policy import parse_policy
 
 NOW = datetime(2026, 11, 23, 10, 2, 8, 999_999, tzinfo=UTC)
 DIGEST = hashlib.sha256(b"cat").digest()
@@ -40,6 +42,11 @@ def test_our_judge_accepts_its_tokens(authority: LocalAuthority) -> None:
     assert verified.chain == (authority.signer, authority.root)
     assert verified.policy_oid == LOCAL_POLICY_OID
     assert verified.signer_not_after == NOW.replace(microsecond=0) + timedelta(days=365)
+
+
+def test_a_policy_of_class_test_can_trust_it(authority: LocalAuthority) -> None:
+    policy = {"version": 1, "name": "t", "class": "test", "authorities": [authority.policy_entry()]}
+    assert parse_policy(json.dumps(policy).encode()).authorities[0].roots == (authority.root,)
 
 
 def test_each_is_made_anew(authority: LocalAuthority) -> None:
