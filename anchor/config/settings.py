@@ -45,18 +45,26 @@ class LogSettings:
         "earlier time.",
         default_text="`log.key` in the data folder",
     )
+    kept_checkpoint_file: Path | None = setting(
+        PATH,
+        None,
+        "Where the service keeps a copy of its newest checkpoint, outside the data folder. At "
+        "start the log must be consistent with it, so that a restored backup is noticed.",
+        trust="Whoever writes both it and the data folder can put the log back unnoticed.",
+        default_text="`vestige/KEY-ID.checkpoint` in `$XDG_STATE_HOME` or `~/.local/state`",
+    )
     known_checkpoint_file: Path | None = setting(
         PATH,
         None,
-        "A checkpoint kept outside the data folder. The log must be consistent with it at start, "
-        "or it only serves reads.",
-        trust="Naming an old one lets a restored backup go on and sign a second tree of one size.",
+        "A further checkpoint of this log, fetched from elsewhere by the operator; compared with "
+        "at start, never written.",
+        trust="None; a checkpoint without the log's own signature is ignored.",
     )
     trust_own_disk: bool = setting(
         SWITCH,
         default=False,
-        meaning="Go on writing at start although no checkpoint from outside the data folder could "
-        "be compared with.",
+        meaning="Take writes although no checkpoint from outside the data folder is there to "
+        "compare with, as on a new machine. Otherwise the service then only serves reads.",
         trust="On, a restored backup goes on and signs a second tree of one size.",
     )
     max_batch_digests: int = setting(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from anchor.config.kind import PATH, SECRET, TEXT, URL, listed, seconds, whole
+from anchor.config.kind import PATH, SECRET, SWITCH, TEXT, URL, listed, seconds, whole
 from anchor.config.secret import Secret
 from anchor.config.setting import setting
 
@@ -24,7 +24,7 @@ DEFAULT_CALENDARS: Final = (
     "https://finney.calendar.eternitywall.com",
     "https://btc.calendar.catallaxy.com",
 )
-DEFAULT_AUTHORITIES: Final = ("default",)
+PROPOSED_AUTHORITIES: Final = "default"
 DEFAULT_ESPLORA: Final = ("https://blockstream.info/api", "https://mempool.space/api")
 
 _DAY_S: Final = 86_400
@@ -36,11 +36,18 @@ class Rfc3161Settings:
 
     authorities: tuple[str, ...] = setting(
         listed(TEXT),
-        DEFAULT_AUTHORITIES,
+        (PROPOSED_AUTHORITIES,),
         "Authorities to ask: names that this release knows, `default` for those it proposes, or "
-        "paths of files that describe one. Empty asks none.",
+        "paths of files that describe one (`docs/guides/authorities.md`). Empty asks none.",
         trust="An authority sees root hashes and when they come; what its tokens are worth is the "
         "verifier's policy's to say.",
+    )
+    fetch_revocation: bool = setting(
+        SWITCH,
+        default=True,
+        meaning="Ask the addresses in an authority's certificates for revocation data, and save "
+        "it with the token.",
+        trust="Whoever answers there learns that this authority is used.",
     )
     credentials: Secret | None = setting(
         SECRET,
@@ -215,17 +222,11 @@ class WitnessesSettings:
         "For each witness its key and its address, joined by a space: `NAME+ID+KEY https://…`.",
         trust="A witness sees checkpoints; it can refuse one that does not follow the last.",
     )
-    interval_s: float = setting(
-        seconds(1, 30 * _DAY_S),
-        60.0,
-        "A round is wanted this long after the last one.",
-        unit="s",
-        trust="None.",
-    )
     min_gap_s: float = setting(
         seconds(0, 30 * _DAY_S),
-        60.0,
-        "Never two rounds closer than this, asked or not.",
+        5.0,
+        "A witness follows the rounds of the other backends, never two closer than this; where "
+        "there are no others it gets a round a minute.",
         unit="s",
         trust="None.",
     )

@@ -8,7 +8,8 @@ server does not send.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from anchor.errors import VestigeError
 from anchor_api.asgi import (
@@ -34,14 +35,24 @@ class Dispatcher:
         guard: checks every request.
         quick: path to method to application, for whole paths; they add the security headers.
         rest: serves everything else.
+        end_streams: ends what never ends by itself.
+        openapi: returns the description of all routes.
     """
 
     def __init__(
-        self, guard: Guard, quick: Mapping[str, Mapping[str, AsgiApp]], rest: AsgiApp
+        self,
+        guard: Guard,
+        quick: Mapping[str, Mapping[str, AsgiApp]],
+        rest: AsgiApp,
+        *,
+        end_streams: Callable[[], None],
+        openapi: Callable[[], dict[str, Any]],
     ) -> None:
         self._guard = guard
         self._quick = quick
         self._rest = rest
+        self.end_streams = end_streams
+        self.openapi = openapi
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -76,20 +87,23 @@ class Dispatcher:
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
-        started = False
+        started = complete = False
 
         async def send_and_note(message: Message) -> None:
-            nonlocal started
+            nonlocal started, complete
             started = True
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
 
         try:
             await self._rest(scope, receive, _adding(send_and_note, SECURITY_HEADERS))
         except Exception as exc:
-            _log.exception("%s %s failed", scope["method"], scope["path"])
-            if started:
+            _log.exception("%s failed", scope["method"])
+            if started and not complete:
+                # Half an answer must not pass for a whole one: the server cuts the connection.
                 raise
-            await send_answer(send, refusal(exc, close=True))
+            if not started:
+                await send_answer(send, refusal(exc, close=True))
 
 
 def _adding(send: Send, headers: tuple[Header, ...]) -> Send:

@@ -13,6 +13,7 @@ Each limit is a bucket that fills evenly (token bucket). One event loop only.
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import time
 from collections import OrderedDict
@@ -155,9 +156,8 @@ class Quotas:
         digests_per_day: int = 0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._requests = Buckets(
-            requests_per_s, max(requests_per_s * _BURST_S, 1), "requests", monotonic
-        )
+        self._monotonic = monotonic
+        self._requests = _request_buckets(requests_per_s, monotonic)
         self._digests = Buckets(
             digests_per_client_per_day / _DAY_S,
             digests_per_client_per_day,
@@ -167,6 +167,12 @@ class Quotas:
         self._all_digests = Buckets(
             digests_per_day / _DAY_S, digests_per_day, "digests of all clients", monotonic
         )
+
+    def with_requests_per_s(self, requests_per_s: float) -> Quotas:
+        """Return quotas that count requests apart, and digests together with these."""
+        other = copy.copy(self)
+        other._requests = _request_buckets(requests_per_s, self._monotonic)
+        return other
 
     def take_request(self, client: str) -> None:
         """Count one request; QuotaExceededError if the client makes too many."""
@@ -178,3 +184,7 @@ class Quotas:
         if client != LOCAL_CLIENT:
             self._digests.take(client, n_digests)
         self._all_digests.take("", n_digests)
+
+
+def _request_buckets(per_s: float, monotonic: Callable[[], float]) -> Buckets:
+    return Buckets(per_s, max(per_s * _BURST_S, 1), "requests", monotonic)

@@ -18,13 +18,13 @@ import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from anchor.errors import ConfigError
-from anchor_api.asgi import AsgiApp
+from anchor_api.asgi import Receive, Scope, Send
 from anchor_api.guard import bracketed
 
 _log = logging.getLogger(__name__)
@@ -35,6 +35,16 @@ _KEEP_ALIVE_S: Final = 30
 _GRACE_S: Final = 30
 _BACKLOG: Final = 4096
 _START_S: Final = 30.0
+
+
+class Application(Protocol):
+    """An ASGI application with streams that never end by themselves."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope."""
+
+    def end_streams(self) -> None:
+        """End them; called in the event loop when the server begins to stop."""
 
 
 class BoundedHeadProtocol(HttpToolsProtocol):
@@ -103,11 +113,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def _server(app: AsgiApp, *, max_connections: int, on_stopping: Callable[[], None]) -> _Server:
+def _server(app: Application, max_connections: int) -> _Server:
     config = uvicorn.Config(
         app,
         http=BoundedHeadProtocol,
@@ -122,7 +128,7 @@ def _server(app: AsgiApp, *, max_connections: int, on_stopping: Callable[[], Non
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    return _Server(config, on_stopping)
+    return _Server(config, app.end_streams)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -157,22 +163,15 @@ def url_of(bound: socket.socket) -> str:
     return f"http://{bracketed(reached)}:{port}"
 
 
-def run_server(
-    app: AsgiApp,
-    bound: socket.socket,
-    *,
-    max_connections: int,
-    on_stopping: Callable[[], None] = _nothing,
-) -> None:
+def run_server(app: Application, bound: socket.socket, *, max_connections: int) -> None:
     """Serve until SIGINT or SIGTERM, then answer what is under way and return.
 
     Args:
         app: what is served.
         bound: from :func:`bind`; closed at the end.
         max_connections: connections past that get 503.
-        on_stopping: called in the event loop when the server begins to stop.
     """
-    _server(app, max_connections=max_connections, on_stopping=on_stopping).run(sockets=[bound])
+    _server(app, max_connections).run(sockets=[bound])
 
 
 class BackgroundServer:
@@ -183,21 +182,19 @@ class BackgroundServer:
         host: address to bind.
         port: 0 takes a free one.
         max_connections: connections past that get 503.
-        on_stopping: called in the event loop when the server begins to stop.
     """
 
     def __init__(
         self,
-        app: AsgiApp,
+        app: Application,
         host: str = "127.0.0.1",
         port: int = 0,
         *,
         max_connections: int = 2048,
-        on_stopping: Callable[[], None] = _nothing,
     ) -> None:
         self._bound = bind(host, port)
         self.url = url_of(self._bound)
-        self._server = _server(app, max_connections=max_connections, on_stopping=on_stopping)
+        self._server = _server(app, max_connections)
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._failure: BaseException | None = None
 

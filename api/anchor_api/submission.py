@@ -42,6 +42,7 @@ from anchor_api.asgi import (
     send_answer,
 )
 from anchor_api.body import BodyReader, ByteBudget, discard_body
+from anchor_api.http_figures import HttpFigures
 from anchor_api.idempotency import IdempotencyKeys
 from anchor_api.problems import UnsupportedMediaTypeError, refusal
 from anchor_api.quota import ClientNames, Quotas
@@ -96,6 +97,7 @@ class SubmissionRoute:
         quotas: what each client may ask for.
         clients: tells whose request one is.
         keys: answers remembered under ``Idempotency-Key``.
+        figures: counts the answers.
     """
 
     def __init__(
@@ -107,6 +109,7 @@ class SubmissionRoute:
         quotas: Quotas,
         clients: ClientNames,
         keys: IdempotencyKeys,
+        figures: HttpFigures,
     ) -> None:
         self._submits = submits
         self._reader = reader
@@ -114,6 +117,7 @@ class SubmissionRoute:
         self._quotas = quotas
         self._clients = clients
         self._keys = keys
+        self._answered = figures.submissions
         self._read_request = msgspec.json.Decoder(SubmissionRequest).decode
         self._write_answer = msgspec.json.Encoder().encode
 
@@ -129,7 +133,9 @@ class SubmissionRoute:
             except VestigeError as exc:
                 # What was not read of the body must not be taken for the next request.
                 await discard_body(receive)
-                await send_answer(send, refusal(exc, close=True))
+                answer = refusal(exc, close=True)
+                self._answered[answer.status] += 1
+                await send_answer(send, answer)
                 return
             try:
                 answer = await self._answer(scope, body, raw=raw)
@@ -138,6 +144,7 @@ class SubmissionRoute:
             except Exception as exc:  # noqa: BLE001 - the last line: no internals leave the process
                 _log.exception("a submission failed")
                 answer = refusal(exc)
+            self._answered[answer.status] += 1
             await send_answer(send, answer)
 
     def _admit(self, scope: Scope) -> bool:

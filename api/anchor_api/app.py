@@ -1,0 +1,149 @@
+"""Put the application together: one service in, one ASGI application out; no state in modules."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from anchor.config.service import Service
+from anchor.errors import NotFoundError, UsageError, VestigeError, quote_peer
+from anchor_api.asgi import Answer, AsgiApp
+from anchor_api.body import BodyReader, ByteBudget
+from anchor_api.dispatcher import Dispatcher
+from anchor_api.event_hub import EventHub
+from anchor_api.guard import Guard
+from anchor_api.http_figures import HttpFigures
+from anchor_api.idempotency import IdempotencyKeys
+from anchor_api.openapi import openapi_document
+from anchor_api.problems import MethodNotAllowedError, refusal
+from anchor_api.quota import ClientNames, Quotas
+from anchor_api.routes.calendar import calendar_router
+from anchor_api.routes.digests import digest_router
+from anchor_api.routes.events import event_router
+from anchor_api.routes.log import log_router
+from anchor_api.routes.pages import page_router
+from anchor_api.routes.rounds import round_router
+from anchor_api.routes.state import state_router
+from anchor_api.routes.verification import verification_router
+from anchor_api.submission import SubmissionRoute
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+def create_app(service: Service) -> Dispatcher:
+    """Return the application of a service.
+
+    The service is started and stopped by whoever made it; reads are answered before it is started.
+
+    Raises:
+        ConfigError: a setting of the HTTP side cannot be used.
+    """
+    http = service.settings.http
+    budget = ByteBudget(http.inflight_mb << 20)
+    figures = HttpFigures(budget)
+    reader = BodyReader(idle_s=http.body_idle_s, total_s=http.body_total_s)
+    clients = ClientNames(http.trusted_proxies)
+    quotas = Quotas(
+        requests_per_s=http.requests_per_s,
+        digests_per_client_per_day=http.digests_per_client_per_day,
+        digests_per_day=http.digests_per_day,
+    )
+    hub = EventHub(service, figures, http.event_streams)
+    app = _framework(hub)
+    app.include_router(digest_router(service))
+    app.include_router(
+        verification_router(service, reader=reader, budget=budget, quotas=quotas, clients=clients)
+    )
+    app.include_router(round_router(service))
+    app.include_router(state_router(service, figures))
+    app.include_router(event_router(hub))
+    app.include_router(log_router(service))
+    app.include_router(page_router(service))
+    if service.calendar is not None:
+        app.include_router(
+            calendar_router(
+                service,
+                service.calendar,
+                reader=reader,
+                quotas=quotas.with_requests_per_s(
+                    service.settings.calendar_endpoint.requests_per_s
+                ),
+                clients=clients,
+            )
+        )
+    submission = SubmissionRoute(
+        service.sequencer,
+        reader=reader,
+        budget=budget,
+        quotas=quotas,
+        clients=clients,
+        keys=IdempotencyKeys(),
+        figures=figures,
+    )
+    quick: dict[str, dict[str, AsgiApp]] = {"/v1/digests": {"POST": submission}}
+    guard = Guard(service.settings.host, http.allowed_hosts, http.allowed_origins)
+
+    def openapi() -> dict[str, Any]:
+        return openapi_document(app)
+
+    # FastAPI serves what this returns at /openapi.json.
+    app.openapi = openapi  # type: ignore[method-assign]
+    return Dispatcher(guard, quick, app, end_streams=hub.close, openapi=openapi)
+
+
+def _framework(hub: EventHub) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        hub.close()
+
+    return FastAPI(
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        exception_handlers={
+            VestigeError: _vestige_error,
+            RequestValidationError: _validation_error,
+            HTTPException: _http_error,
+        },
+    )
+
+
+async def _vestige_error(_request: Request, exc: Exception) -> Response:
+    return _response(refusal(exc))
+
+
+async def _validation_error(_request: Request, exc: Exception) -> Response:
+    errors = exc.errors() if isinstance(exc, RequestValidationError) else []
+    first = errors[0] if errors else {}
+    where = ".".join(str(part) for part in first.get("loc", ())[1:])
+    text = quote_peer(f"{where}: {first.get('msg', 'not taken')}")
+    return _response(refusal(UsageError(text, code="usage.parameter")))
+
+
+async def _http_error(request: Request, exc: Exception) -> Response:
+    status = exc.status_code if isinstance(exc, HTTPException) else 500
+    if status == 405:
+        response = _response(refusal(MethodNotAllowedError(f"{request.method} is not taken here")))
+        allow = (getattr(exc, "headers", None) or {}).get("Allow")
+        if allow:
+            response.headers["Allow"] = allow
+        return response
+    if status == 404:
+        return _response(refusal(NotFoundError("there is no such address", code="not_found.path")))
+    return _response(refusal(UsageError("the request is not taken", code=f"http.{status}")))
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status)
+    for name, value in answer.headers:
+        response.headers[name.decode()] = value.decode()
+    return response

@@ -1,0 +1,116 @@
+"""``/v1/digests/{hex}``: where a digest stands, and its proof in three forms."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from anchor.config.service import Service
+from anchor.errors import IncompleteProofError
+from anchor.formats.encoding import parse_hex, parse_utc
+from anchor.formats.tlog_proof import TlogProof
+from anchor.limits import DIGEST_BYTES
+from anchor.proof.codec import PROOF_MEDIA_TYPE, serialize_proof
+from anchor.proof.proof import Proof
+from anchor.service.calendar_protocol import ots_file
+from anchor.verify import Judge
+from anchor.verify.report import verdict_to_json
+from anchor_api.answers import ProblemAnswer, StandingAnswer, without_fractions
+from anchor_api.media_type import choose_media_type
+
+TLOG_PROOF_MEDIA_TYPE: Final = "text/x-tlog-proof"
+OTS_MEDIA_TYPE: Final = "application/vnd.opentimestamps.ots"
+_OFFERED: Final = (PROOF_MEDIA_TYPE, TLOG_PROOF_MEDIA_TYPE, OTS_MEDIA_TYPE, "application/json")
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": ProblemAnswer, "description": "no digest"},
+    404: {"model": ProblemAnswer, "description": "the log does not have it"},
+}
+# Whoever looks a digest up is nobody else's business, nor is that it can be looked up.
+PRIVATE_HEADERS: Final = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
+
+def digest_router(service: Service) -> APIRouter:
+    """Return the routes of one digest."""
+    router = APIRouter(tags=["digests"])
+
+    @router.get(
+        "/v1/digests/{digest}",
+        response_model=StandingAnswer,
+        response_model_exclude_unset=True,
+        responses=_PROBLEMS,
+        operation_id="standing",
+    )
+    def standing(digest: str, response: Response, before: str | None = None) -> Any:
+        """Say where a digest stands; with `before` (UTC) also give the verdict."""
+        entry = parse_digest(digest)
+        response.headers.update(PRIVATE_HEADERS)
+        found = service.standing(entry)
+        if before is not None:
+            asked = parse_utc(before, what="before")
+            judge = Judge(service.policy, now=datetime.now(UTC))
+            verdict = judge.verify_proof(service.proof(entry), before=asked)
+            found = {**found, "verdict": verdict_to_json(verdict)}
+        return without_fractions(found)
+
+    @router.get(
+        "/v1/digests/{digest}/proof",
+        responses={
+            **_PROBLEMS,
+            200: {
+                "description": "the proof file, the receipt or the .ots file, as accepted",
+                "content": {
+                    PROOF_MEDIA_TYPE: {},
+                    TLOG_PROOF_MEDIA_TYPE: {"schema": {"type": "string"}},
+                    OTS_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
+                },
+            },
+            406: {"model": ProblemAnswer, "description": "none of these is accepted"},
+            409: {"model": ProblemAnswer, "description": "nothing to write an .ots file from yet"},
+        },
+        response_class=Response,
+        operation_id="proof",
+    )
+    def proof(digest: str, request: Request) -> Response:
+        """Return the proof of a digest as it is now.
+
+        An `.ots` file given here starts at the digest itself; the service knows no files. Whoever
+        stamped with an opening makes the file's own `.ots` from the proof file.
+        """
+        entry = parse_digest(digest)
+        media_type = choose_media_type(request.headers.get("accept"), _OFFERED)
+        found = service.proof(entry)
+        headers = {**PRIVATE_HEADERS, "Vary": "Accept"}
+        name = digest[:16]
+        if media_type == TLOG_PROOF_MEDIA_TYPE:
+            return _file(_receipt(found), media_type, headers, f"{name}.tlog-proof")
+        if media_type == OTS_MEDIA_TYPE:
+            return _file(ots_file(found), media_type, headers, f"{name}.ots")
+        return _file(serialize_proof(found), PROOF_MEDIA_TYPE, headers, f"{name}.proof")
+
+    return router
+
+
+def parse_digest(text: str) -> bytes:
+    """Read a digest out of an address; FormatError if it is none."""
+    return parse_hex(text, n_bytes=DIGEST_BYTES, what="digest")
+
+
+def _file(data: bytes, media_type: str, headers: dict[str, str], name: str) -> Response:
+    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
+    # Given as a header: FastAPI would add a charset to text.
+    return Response(data, headers={**headers, **disposition, "Content-Type": media_type})
+
+
+def _receipt(proof: Proof) -> bytes:
+    """Return the receipt: the inclusion in the newest tree, with its checkpoint."""
+    newest = max(
+        (i for i in proof.inclusions if i.checkpoint is not None),
+        key=lambda inclusion: inclusion.tree_size,
+        default=None,
+    )
+    if newest is None or newest.checkpoint is None:
+        raise IncompleteProofError("there is no signed checkpoint yet")
+    receipt = TlogProof(newest.leaf_index, newest.hashes, newest.checkpoint)
+    return receipt.serialize().encode()
