@@ -141,7 +141,7 @@ def parse_signed(der: bytes, *, max_bytes: int, what: str) -> Signed:
     return Signed(message.raw, parse_algorithm(algorithm, what), signature.bits(what))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=512)
 def parse_certificate(der: bytes) -> Certificate:
     """Return the certificate, or raise FormatError for bytes or a key that cannot be read.
 
