@@ -1,0 +1,110 @@
+"""What a path stands for."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sys
+
+import pytest
+
+from anchor.client.evidence import load_evidence
+from anchor.errors import FormatError, LimitExceededError, NotFoundError, StoreError
+from anchor.formats.ots.attestation import PendingAttestation
+from anchor.formats.ots.codec import DetachedTimestamp, serialize_detached
+from anchor.formats.ots.op import Sha1, Sha256
+from anchor.formats.ots.timestamp import Timestamp
+from anchor.proof.codec import serialize_proof
+from tests.evidence import whole_case
+
+
+@pytest.fixture(scope="module")
+def proof():
+    return whole_case().proof
+
+
+def ots_of(data: bytes, op=None) -> bytes:
+    op = op or Sha256()
+    digest = hashlib.new(op.name, data).digest()
+    tree = Timestamp(digest)
+    tree.attest(PendingAttestation("https://calendar.example.org"))
+    return serialize_detached(DetachedTimestamp(op, digest, tree))
+
+
+def test_proof_and_its_file_are_found_from_either_side(tmp_path, proof):
+    file, path = tmp_path / "cat.png", tmp_path / "cat.png.proof"
+    path.write_bytes(serialize_proof(proof))
+    alone = load_evidence(str(path))
+    assert (alone.content, alone.file_path, alone.file_digest) == (proof, None, None)
+    assert alone.name == str(path)
+    file.write_bytes(b"a cat")
+    for typed in (file, path):
+        found = load_evidence(str(typed))
+        assert found.content == proof
+        assert found.name == str(file)
+        assert found.file_digest == hashlib.sha256(b"a cat").digest()
+
+
+def test_file_elsewhere_can_be_named(tmp_path, proof):
+    (tmp_path / "x.proof").write_bytes(serialize_proof(proof))
+    (tmp_path / "cat").write_bytes(b"a cat")
+    found = load_evidence(str(tmp_path / "x.proof"), file=tmp_path / "cat")
+    assert found.file_digest == hashlib.sha256(b"a cat").digest()
+
+
+@pytest.mark.parametrize("op", [Sha256(), Sha1()])
+def test_ots_file_is_compared_with_its_own_digest_operation(tmp_path, op):
+    (tmp_path / "cat").write_bytes(b"a cat")
+    (tmp_path / "cat.ots").write_bytes(ots_of(b"a cat", op))
+    for name in ("cat", "cat.ots"):
+        found = load_evidence(str(tmp_path / name))
+        assert isinstance(found.content, DetachedTimestamp)
+        assert found.file_digest == found.content.file_digest
+
+
+def test_proof_goes_before_ots_and_beside_goes_before_content(tmp_path, proof):
+    file = tmp_path / "data.json"
+    file.write_bytes(b'{"version": 1}')
+    with pytest.raises(FormatError):
+        load_evidence(str(file))
+    (tmp_path / "data.json.ots").write_bytes(ots_of(b'{"version": 1}'))
+    assert isinstance(load_evidence(str(file)).content, DetachedTimestamp)
+    (tmp_path / "data.json.proof").write_bytes(serialize_proof(proof))
+    assert load_evidence(str(file)).content == proof
+
+
+def test_evidence_under_another_name_is_known_by_its_beginning(tmp_path, proof):
+    (tmp_path / "renamed").write_bytes(serialize_proof(proof))
+    assert load_evidence(str(tmp_path / "renamed")).file_path is None
+    (tmp_path / "other").write_bytes(ots_of(b"x"))
+    assert isinstance(load_evidence(str(tmp_path / "other")).content, DetachedTimestamp)
+
+
+def test_nothing_there_or_nothing_beside_are_said_apart(tmp_path):
+    with pytest.raises(NotFoundError) as raised:
+        load_evidence(str(tmp_path / "none"))
+    assert raised.value.code == "file.not_found"
+    (tmp_path / "cat").write_bytes(b"a cat")
+    with pytest.raises(NotFoundError) as raised:
+        load_evidence(str(tmp_path / "cat"))
+    assert raised.value.code == "proof.not_found"
+    assert "vestige stamp" in raised.value.hint
+    with pytest.raises(NotFoundError):
+        load_evidence(str(tmp_path))
+
+
+def test_folder_with_the_name_of_evidence_cannot_be_read(tmp_path):
+    (tmp_path / "x.proof").mkdir()
+    with pytest.raises(StoreError):
+        load_evidence(str(tmp_path / "x.proof"))
+
+
+def test_standard_input_is_evidence_within_the_limit(monkeypatch, proof):
+    def feed(data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    feed(serialize_proof(proof))
+    assert load_evidence("-").name == "standard input"
+    feed(b"{" * ((8 << 20) + 1))
+    with pytest.raises(LimitExceededError):
+        load_evidence("-")
