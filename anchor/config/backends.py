@@ -17,6 +17,7 @@ from anchor.backends.tsa import TsaBackend
 from anchor.backends.tsa_client import TsaSettings
 from anchor.backends.witness import WitnessBackend, WitnessSettings
 from anchor.config.beacons import Beacons, bitcoin_beacon
+from anchor.config.evm import build_evm
 from anchor.config.secret import Secret
 from anchor.config.settings import Settings
 from anchor.config.settings_anchors import PROPOSED_AUTHORITIES
@@ -75,10 +76,14 @@ def build_outside(settings: Settings, store: LogStore, rounds: RoundStore) -> Ou
         ConfigError: a setting cannot be used.
     """
     headers = _bitcoin_headers(settings)
+    beacons = {} if headers is None else {"bitcoin": bitcoin_beacon(headers)}
     backends: list[AnchorBackend] = [*_authorities(settings), *_calendars(settings, headers)]
+    chain = build_evm(settings, rounds)
+    if chain is not None:
+        backends.append(chain[0])
+        beacons[chain[0].name] = chain[1]
     witnesses = _witnesses(settings, store, rounds, alone=not backends)
     backends += witnesses
-    beacons = {} if headers is None else {"bitcoin": bitcoin_beacon(headers)}
     return Outside(
         backends=tuple(backends),
         beacons=Beacons(beacons),

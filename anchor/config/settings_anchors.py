@@ -150,10 +150,18 @@ class EvmSettings:
     contract: str | None = setting(
         TEXT,
         None,
-        "Address of the registry contract, 40 hexadecimal digits with 0x.",
-        trust="Another contract's time is worth what that contract does.",
-        default_text="the one this release knows for the chain",
+        "Address of the registry contract, 40 hexadecimal digits; or `deploy`, which deploys one "
+        "at the first start and remembers it.",
+        trust="A contract with other code than this release's is not used.",
+        default_text="the one deployed from here, if there is one",
         often=True,
+    )
+    chain_id: int | None = setting(
+        whole(1, 2**53 - 1),
+        None,
+        "The chain's id.",
+        trust="None; a node of another chain is not used.",
+        default_text="what the node says at the first start",
     )
     private_key: Secret | None = setting(
         SECRET,
@@ -195,6 +203,13 @@ class EvmSettings:
         "final.",
         unit="blocks",
         trust="Few of them let a reorganisation undo what was called final.",
+    )
+    poll_s: float = setting(
+        seconds(0.01, 3600),
+        12.0,
+        "Between two looks at a transaction that waits; about a block's time.",
+        unit="s",
+        trust="None.",
     )
     interval_s: float = setting(
         seconds(1, 30 * _DAY_S),
