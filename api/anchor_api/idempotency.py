@@ -6,8 +6,7 @@ two different requests.
 
 Rules:
 
-* A key belongs to the client that used it; the same key with another body is refused (422 in the
-  draft standard's sense, here ``http.idempotency_key.reused``).
+* A key belongs to the client that used it; the same key with another body is refused.
 * While the first request is being answered the second waits for that answer.
 * Only successes are remembered, for a day at most, and no more than fits into the budget; after
   that, or after a restart, the request is simply sequenced again. One event loop only.
@@ -27,6 +26,7 @@ from typing import Final
 from anchor.errors import UsageError
 from anchor.limits import MAX_IDEMPOTENCY_KEY_CHARACTERS
 from anchor_api.asgi import Answer
+from anchor_api.problems import IdempotencyKeyReusedError
 
 _REMEMBERED_S: Final = 86_400.0
 _ENTRY_BYTES: Final = 512
@@ -73,7 +73,8 @@ class IdempotencyKeys:
             work: makes the answer; what it raises is not remembered.
 
         Raises:
-            UsageError: the key is malformed, or was used for another request.
+            UsageError: the key is malformed.
+        IdempotencyKeyReusedError: it was used for another request.
         """
         _require_key(key)
         self._forget_old()
@@ -126,15 +127,10 @@ class IdempotencyKeys:
             self._n_bytes -= entry.n_bytes
 
 
-class IdempotencyKeyReusedError(UsageError):
-    """One key stands for one request."""
-
-    default_code = "http.idempotency_key.reused"
-
-
 async def _outcome(future: asyncio.Future[Answer]) -> Answer | None:
     """Return the answer, or None where the first request failed or was given up."""
-    await asyncio.wait([future])
+    if not future.done():
+        await asyncio.wait([future])
     return None if future.cancelled() else future.result()
 
 

@@ -56,6 +56,12 @@ class UnsupportedMediaTypeError(RequestError):
     default_code = "http.media_type"
 
 
+class IdempotencyKeyReusedError(RequestError):
+    """The key stands for another request already."""
+
+    default_code = "http.idempotency_key.reused"
+
+
 class ForbiddenOriginError(RequestError):
     """A web page of another origin makes its reader's browser ask."""
 
@@ -103,6 +109,7 @@ PROBLEM_TABLE: Final[dict[type[VestigeError], _Row]] = {
     RequestTimeoutError: _Row(408, "the body did not come in time"),
     BodyTooLargeError: _Row(413, "the body is too large"),
     UnsupportedMediaTypeError: _Row(415, "a media type that is not read here"),
+    IdempotencyKeyReusedError: _Row(422, "one key stands for one request"),
     ForbiddenOriginError: _Row(403, "a web page may not do this"),
     MisdirectedError: _Row(421, "not the name of this service"),
 }
