@@ -4,7 +4,9 @@ After each fault: who was waiting got an error (or, where the step is not part o
 answer), the next submission goes on, and the log is right, seen three ways: in the running process,
 after a restart, and after a crash at the very moment of the fault (a copy of the folder taken
 then). Right means: everything acknowledged is there with its first index, fsck finds nothing, and
-no two checkpoints of one size that left the process have different roots.
+no two checkpoints of one size that left the process have different roots. The crash is looked at
+twice: of the process (what was written is there) and of the machine (what no flush made durable is
+gone).
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ class Bench:
         self.signer = FaultySigner()
         self.acknowledged: dict[bytes, int] = {}
         self.roots: dict[int, bytes] = {}
+        self.at_the_fault: tuple[dict[bytes, int], dict[int, bytes]] = ({}, {})
         self.log: PackedLog
         self.open()
 
@@ -86,21 +89,46 @@ class Bench:
         assert self.roots.setdefault(tree.tree_size, tree.root_hash) == tree.root_hash
 
     def check(self, log: PackedReader) -> None:
-        known = b"".join(self.acknowledged)
-        assert log.find_many(known).tolist() == list(self.acknowledged.values())
+        """Compare a log with all that was acknowledged."""
+        self.check_against(log, self.acknowledged, self.roots)
         assert log.committed is not None
         self.saw(log.committed)
+
+    def check_against(
+        self, log: PackedReader, acknowledged: dict[bytes, int], roots: dict[int, bytes]
+    ) -> None:
+        known = b"".join(acknowledged)
+        assert log.find_many(known).tolist() == list(acknowledged.values())
         model = LogModel()
         model.append(log.tree.entries.read(0, log.size))
-        model.check(log, sizes=self.roots)
-        for size, root in self.roots.items():
+        model.check(log, sizes=roots)
+        for size, root in roots.items():
             assert log.root_hash(size) == root
         assert fsck(log, note_key=SIGNER.note_key).problems == []
 
-    def crash_copy(self, name: str) -> Path:
-        target = self.folder / name
-        shutil.copytree(self.folder / "log", target)
-        return target
+    def arm(self, step: str, mode: str, *, error: int = errno.EIO) -> None:
+        """Let ``step`` fail once; the log as it is then is kept for :meth:`check_everything`."""
+        self.at_the_fault = (dict(self.acknowledged), dict(self.roots))
+        self.disk.on_fault = self.crash
+        self.disk.arm(step, mode, error=error)  # type: ignore[arg-type]
+
+    def check_everything(self) -> None:
+        """Check the running log, the same after a restart, and those that crashed at the fault."""
+        assert self.disk.n_faults == 1
+        self.check(self.log)
+        self.close()
+        self.open()
+        self.check(self.log)
+        for name in ("process", "machine"):
+            log = open_log(self.folder / name)
+            self.check_against(log, *self.at_the_fault)
+            log.close()
+
+    def crash(self) -> None:
+        """Copy the log as a crash at this moment would leave it: of the process, of the machine."""
+        for name in ("process", "machine"):
+            shutil.copytree(self.folder / "log", self.folder / name)
+        self.disk.cut_power(self.folder / "log", self.folder / "machine")
 
 
 @pytest.fixture
@@ -115,35 +143,6 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench.close()
 
 
-def check_everything(bench: Bench, crashed: Path) -> None:
-    """Check the running log, the same after a restart, and the one that crashed at the fault."""
-    bench.check(bench.log)
-    bench.close()
-    # Whoever waited when it crashed had no answer; everybody answered before it must be there.
-    later = {one: i for one, i in bench.acknowledged.items() if one not in bench.before}  # type: ignore[attr-defined]
-    bench.open()
-    bench.check(bench.log)
-    for one in later:
-        bench.acknowledged.pop(one)
-    bench.roots = dict(bench.roots_before)  # type: ignore[attr-defined]
-    log = open_log(crashed)
-    bench.check(log)
-    log.close()
-
-
-def arm(
-    bench: Bench, step: str, mode: str, *, times: int = 1, error: int = errno.EIO
-) -> list[Path]:
-    bench.before = dict(bench.acknowledged)  # type: ignore[attr-defined]
-    bench.roots_before = dict(bench.roots)  # type: ignore[attr-defined]
-    crashed: list[Path] = []
-    bench.disk.on_fault = lambda: (
-        crashed.append(bench.crash_copy("crashed")) if not crashed else None
-    )
-    bench.disk.arm(step, mode, times=times, error=error)  # type: ignore[arg-type]
-    return crashed
-
-
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("step", COMMIT_STEPS)
@@ -151,10 +150,9 @@ def test_commit_step_fails_waiters_get_the_error_and_the_log_goes_on(
     bench: Bench, step: str, mode: str, error: int
 ) -> None:
     before = bench.log.committed
-    crashed = arm(bench, step, mode, error=error)
+    bench.arm(step, mode, error=error)
     with pytest.raises(StoreUnavailableError):
         bench.submit(range(1_000, 1_600))
-    assert len(crashed) == 1
     in_doubt = step == "row.commit" and mode == "persisted"
     assert (bench.log.committed == before) is not in_doubt
     assert bench.sequencer.read_only_reason is None
@@ -164,7 +162,7 @@ def test_commit_step_fails_waiters_get_the_error_and_the_log_goes_on(
     assert again.leaf_indices[0] == 301
     assert again.created.all() != in_doubt
     bench.submit(range(2_000, 2_500))
-    check_everything(bench, crashed[0])
+    bench.check_everything()
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -173,12 +171,12 @@ def test_commit_step_fails_and_something_else_comes_next(
     bench: Bench, step: str, mode: str
 ) -> None:
     """The lost batch must not shine through: its tail is longer than what takes its place."""
-    crashed = arm(bench, step, mode)
+    bench.arm(step, mode)
     with pytest.raises(StoreUnavailableError):
         bench.submit(range(1_000, 1_900))
     bench.submit(range(5_000, 5_003))
     bench.submit(range(6_000, 6_900))
-    check_everything(bench, crashed[0])
+    bench.check_everything()
 
 
 @pytest.mark.parametrize("mode", ["failed", "persisted"])
@@ -193,7 +191,7 @@ def test_recovery_fails_too_and_the_next_append_tries_it_again(
         # This fault is the one that armed it.
         bench.disk.n_faults = 0
 
-    arm(bench, step, mode)
+    bench.arm(step, mode)
     bench.disk.on_fault = then_recovery_fails
     with pytest.raises(StoreUnavailableError):
         bench.submit(range(1_000, 1_600))
@@ -208,13 +206,14 @@ def test_recovery_fails_too_and_the_next_append_tries_it_again(
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("step", INDEX_STEPS)
 def test_index_step_fails_and_nobody_notices(bench: Bench, step: str, mode: str) -> None:
-    crashed = arm(bench, step, mode)
+    bench.arm(step, mode)
     # Over the thousand from which on a file is written.
     bench.submit(range(1_000, 1_800))
+    wait_for(lambda: bench.disk.n_faults)
     answer = bench.submit(range(1_700, 1_900))
     assert answer.created.tolist() == [False] * 100 + [True] * 100
-    wait_for(lambda: crashed and any(run.path for run in bench.log.index.runs))
-    check_everything(bench, crashed[0])
+    wait_for(lambda: any(run.path for run in bench.log.index.runs))
+    bench.check_everything()
     named = {run.path.name for run in bench.log.index.runs if run.path}
     assert {path.name for path in (bench.folder / "log/index").glob("run-*")} == named
 

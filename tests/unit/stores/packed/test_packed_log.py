@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -353,6 +354,29 @@ def test_entries_and_levels_are_flushed_before_the_row_is_committed(tmp_path: Pa
     append_and_commit(log, digests(range(300, 305)))
     assert disk.steps == ["entries.write", "entries.flush", "row.commit"]
     log.close()
+
+
+def test_run_is_durable_with_its_name_before_the_manifest_names_it(tmp_path: Path) -> None:
+    disk = FaultyDisk()
+    log = open_log(tmp_path / "log", disk=disk, index_file_keys=500)
+    disk.steps.clear()
+    append_and_commit(log, digests(range(600)))
+    while not any(run.path for run in log.index.runs):
+        time.sleep(0.002)
+    log.close()
+    steps = [step for step in disk.steps if step.split(".")[0] in {"run", "manifest", "folder"}]
+    assert steps == [
+        "run.open",
+        "run.write",
+        "run.write",
+        "run.flush",
+        "folder.flush",
+        "manifest.open",
+        "manifest.write",
+        "manifest.flush",
+        "manifest.replace",
+        "folder.flush",
+    ]
 
 
 def test_names_are_durable_before_the_first_append(tmp_path: Path) -> None:
