@@ -122,6 +122,14 @@ def test_base64_limit_is_exact(n_bytes):
             parse(write(bytes(n_bytes + 1)), max_bytes=n_bytes, what="x")
 
 
+def test_base64_limit_is_checked_before_the_text_is_looked_at():
+    for parse in (parse_base64, parse_base64url):
+        with pytest.raises(LimitExceededError):
+            parse("!" * 49, max_bytes=33, what="x")
+        with pytest.raises(FormatError, match="is not base64"):
+            parse("!" * 48, max_bytes=33, what="x")
+
+
 # -- UTF-8 and decimals ----------------------------------------------------------------------------
 
 
@@ -248,6 +256,16 @@ def test_brackets_in_strings_are_not_depth():
     assert read_json('{"' + "[" * 200 + '":1}')
     with pytest.raises(FormatError):
         read_json('["' + text)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [("[[],", "]"), ("[{},", "]"), ('{"a":[],"b":', "}"), ('{"a":{},"b":', "}")]
+)
+def test_siblings_that_close_do_not_hide_depth(left, right):
+    deepest = limits.MAX_JSON_DEPTH
+    assert read_json(left * deepest + "1" + right * deepest)
+    with pytest.raises(LimitExceededError):
+        read_json(left * (deepest + 1) + "1" + right * (deepest + 1))
 
 
 def test_many_siblings_are_not_depth():

@@ -206,6 +206,7 @@ def test_entry_bundles():
     assert data[:5] == b"\x00\x00\x00\x01x"
     assert data[5:7] == b"\x00\x20"
     assert parse_entry_bundle(data, count=4) == entries
+    assert parse_entry_bundle(b"\x00\x01x\x00\x00", count=2) == [b"x", b""]
     full = [bytes([number]) * 32 for number in range(256)]
     assert parse_entry_bundle(serialize_entry_bundle(full), count=256) == full
     assert len(serialize_entry_bundle(full)) == 256 * 34
