@@ -262,10 +262,10 @@ def test_brackets_in_strings_are_not_depth():
     ("left", "right"), [("[[],", "]"), ("[{},", "]"), ('{"a":[],"b":', "}"), ('{"a":{},"b":', "}")]
 )
 def test_siblings_that_close_do_not_hide_depth(left, right):
-    deepest = limits.MAX_JSON_DEPTH
-    assert read_json(left * deepest + "1" + right * deepest)
+    levels = limits.MAX_JSON_DEPTH - 1  # the siblings in the innermost one are the last level
+    assert read_json(left * levels + "1" + right * levels)
     with pytest.raises(LimitExceededError):
-        read_json(left * (deepest + 1) + "1" + right * (deepest + 1))
+        read_json(left * (levels + 1) + "1" + right * (levels + 1))
 
 
 def test_many_siblings_are_not_depth():
