@@ -111,8 +111,8 @@ class _Context:
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """The header that a path ends at, with what follows it, and who says that it is canonical."""
+class FoundBlock:
+    """A block's header, with what follows it, and who says that it is canonical, if anybody."""
 
     headers: tuple[BitcoinHeader, ...]
     confirmed_by: str | None
@@ -126,7 +126,7 @@ def _judge_path(path: Path, height: int, context: _Context) -> Judgement:
         ),
     )
     run = context.runs.get(height) or context.known.headers.get(height)
-    block = _block(height, run, bitcoin, context.known)
+    block = find_block(height, run, bitcoin, context.known)
     if block is None:
         return Judgement(
             Status.NOT_CHECKED,
@@ -193,9 +193,9 @@ def _bound(headers: Sequence[BitcoinHeader]) -> tuple[datetime, int]:
     return datetime.fromtimestamp(latest, UTC) + tolerance, int(tolerance.total_seconds())
 
 
-def _block(
+def find_block(
     height: int, run: HeaderRun | None, bitcoin: TrustedBitcoin, known: KnownFacts
-) -> _Block | None:
+) -> FoundBlock | None:
     """Return the block at a height from the saved headers or the archive (step 7.3).
 
     Raises:
@@ -207,10 +207,10 @@ def _block(
     if known.archive is not None and height >= known.archive.first_height:
         archived = archived_block(known.archive, height, bitcoin)
     if run is None:
-        return _Block(archived, "header archive, policy checkpoint") if archived else None
+        return FoundBlock(archived, "header archive, policy checkpoint") if archived else None
     headers = tuple(parse_header(raw) for raw in run.headers)
     verify_header_chain(headers)
-    claims = _claims(height, headers, bitcoin, known)
+    claims = bitcoin_claims(height, len(headers), bitcoin, known)
     if archived:
         claims.append((0, archived[0].block_hash, "header archive, policy checkpoint"))
     for offset, block_hash, who in claims:
@@ -220,23 +220,20 @@ def _block(
                 f"is {display_hex(headers[offset].block_hash)}",
                 code="bitcoin.block_not_on_chain",
             )
-    return _Block(headers, claims[0][2] if claims else None)
+    return FoundBlock(headers, claims[0][2] if claims else None)
 
 
-def _claims(
-    height: int,
-    headers: Sequence[BitcoinHeader],
-    bitcoin: TrustedBitcoin,
-    known: KnownFacts,
+def bitcoin_claims(
+    height: int, count: int, bitcoin: TrustedBitcoin, known: KnownFacts
 ) -> list[tuple[int, bytes, str]]:
-    """Return what is believed of the block and its successors: offset, hash, who says so.
+    """Return what is believed of ``count`` blocks from a height on: offset, hash, who says so.
 
     A checkpoint among the successors confirms the block too, since each header names the one
     before it.
     """
     claims = []
     checkpoints = {checkpoint.height: checkpoint.block_hash for checkpoint in bitcoin.checkpoints}
-    for offset in range(len(headers)):
+    for offset in range(count):
         if height + offset in checkpoints:
             claims.append((offset, checkpoints[height + offset], "checkpoint of the policy"))
         confirmed = known.bitcoin.get(height + offset)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from anchor.errors import AttestationError
 from anchor.formats.evm import (
@@ -28,6 +29,9 @@ from anchor.proof.policy import Policy, TrustedChain
 from anchor.proof.proof import EvmAttestation, IndexedTrieProof, StorageTrieProof
 from anchor.verify.known import KnownFacts
 from anchor.verify.verdict import Judgement, Status, Step
+
+# A header's time has 64 bits; a date ends with the year 9999, and a tolerance is added.
+_LAST_TIME: Final = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,10 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
             by=name,
             steps=steps,
         )
-    standings = [(bound, _standing(bound.header, chain, known)) for bound in bounds]
+    standings = [
+        (bound, canonical_by(bound.header.number, bound.header.block_hash, chain, known))
+        for bound in bounds
+    ]
     verified = [(bound, by) for bound, by in standings if by is not None]
     if not verified:
         earliest = min(bounds, key=lambda bound: bound.time)
@@ -89,6 +96,8 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
 
 
 def _time(unix_time: int, tolerance_s: int) -> datetime:
+    if unix_time > _LAST_TIME:
+        raise AttestationError(f"the block's time {unix_time} is in no year", code="evm.time")
     return datetime.fromtimestamp(unix_time, UTC) + timedelta(seconds=tolerance_s)
 
 
@@ -101,24 +110,25 @@ def _trust(chain: TrustedChain, header: EvmHeader, confirmed_by: str) -> str:
     return sentence
 
 
-def _standing(header: EvmHeader, chain: TrustedChain, known: KnownFacts) -> str | None:
-    """Return who says that the header is canonical, or None if nobody does.
+def canonical_by(
+    number: int, block_hash: bytes, chain: TrustedChain, known: KnownFacts
+) -> str | None:
+    """Return who says that a block is canonical, or None if nobody does.
 
     Raises:
         AttestationError: a pinned or confirmed block at that height is another one.
     """
-    pinned = dict(chain.pinned).get(header.number)
-    confirmed = known.evm.get((chain.chain_id, header.number))
+    pinned = dict(chain.pinned).get(number)
+    confirmed = known.evm.get((chain.chain_id, number))
     claims = []
     if pinned is not None:
         claims.append((pinned, "pinned by the policy"))
     if confirmed is not None:
         claims.append((confirmed.block_hash, f"confirmed by {confirmed.confirmed_by}"))
-    for block_hash, by in claims:
-        if block_hash != header.block_hash:
+    for canonical, by in claims:
+        if canonical != block_hash:
             raise AttestationError(
-                f"block {header.number} is {block_hash.hex()} ({by}), "
-                f"the proof's header is {header.block_hash.hex()}",
+                f"block {number} is {canonical.hex()} ({by}), not {block_hash.hex()}",
                 code="evm.block_not_canonical",
             )
     return claims[0][1] if claims else None

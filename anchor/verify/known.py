@@ -53,6 +53,8 @@ class KnownFacts:
     Attributes:
         bitcoin: confirmed blocks by height.
         evm: confirmed blocks by (chain id, number).
+        drand: confirmed randomness of quicknet by round, 32 bytes in ``block_hash``.
+        evm_headers: RLP of headers by (chain id, number); supplied, not believed.
         headers: Bitcoin headers with successors, by height; supplied, not believed.
         archive: a header archive, or None.
     """
@@ -60,4 +62,6 @@ class KnownFacts:
     bitcoin: Mapping[int, ConfirmedBlock] = field(default_factory=dict)
     evm: Mapping[tuple[int, int], ConfirmedBlock] = field(default_factory=dict)
     headers: Mapping[int, HeaderRun] = field(default_factory=dict)
+    drand: Mapping[int, ConfirmedBlock] = field(default_factory=dict)
+    evm_headers: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
     archive: HeaderArchive | None = None

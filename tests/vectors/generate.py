@@ -505,6 +505,24 @@ def evm_block_contradicted_by_a_source() -> Vector:
 
 
 @vector
+def evm_block_time_in_no_year() -> Vector:
+    """A header's time has 64 bits; a calendar has not."""
+    case = whole_case()
+    state = forged_evm.forge_state(rooted(case), evidence.REGISTRY, evidence.CODE_HASH, time=2**62)
+    whole = evidence.evm_attestation(rooted(case))
+    storage = replace(
+        whole.storage,
+        header=state.header,
+        account_nodes=tuple(state.account_proof),
+        storage_nodes=tuple(state.storage_proof),
+    )
+    evm = replace(whole, transaction=None, receipt=None, storage=storage)
+    entries = {"chains": [evidence.evm_policy(evm)]}
+    expect = {"exit_status": 1, "headline": None}
+    return case_vector("6.4", case, expect, proof=only(case, evm), entries=entries)
+
+
+@vector
 def evm_chain_unknown() -> Vector:
     case = whole_case()
     evm = evidence.evm_attestation(rooted(case), chain_id=5)
