@@ -334,13 +334,15 @@ class RegistryAnchoring:
 
     def _attestation(self, round_: Round, transaction_hash: bytes | None) -> Json:
         """Return the attestation without proofs, which says: pending."""
-        return {
+        attestation: Json = {
             "kind": "evm",
             "root_hash": round_.root_hash.hex(),
             "chain_id": self._settings.chain_id,
             "contract": self._settings.contract.hex(),
-            "transaction_hash": None if transaction_hash is None else transaction_hash.hex(),
         }
+        if transaction_hash is not None:
+            attestation["transaction_hash"] = transaction_hash.hex()
+        return attestation
 
     def _later(self) -> datetime:
         return self._now() + timedelta(seconds=self._settings.poll_s)

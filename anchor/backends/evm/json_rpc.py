@@ -20,11 +20,14 @@ from anchor.errors import (
     BackendRejectedError,
     BackendUnavailableError,
     ConfigError,
+    FormatError,
     quote_peer,
 )
+from anchor.formats.encoding import parse_json
 
 if TYPE_CHECKING:
     from requests import Session
+    from web3 import HTTPProvider
 
 _CONNECT_TIMEOUT_S: Final = 10.0
 _CHUNK_BYTES: Final = 1 << 16
@@ -44,7 +47,7 @@ class RpcRefusedError(BackendRejectedError):
 
 
 class JsonRpc:
-    """One JSON-RPC endpoint. Safe to use from one thread at a time.
+    """One JSON-RPC endpoint. Safe to share between threads.
 
     Args:
         url: http or https. Whoever runs it can delay, hide and invent; see ``EvmNode`` for what is
@@ -59,18 +62,8 @@ class JsonRpc:
                 f"RPC address with scheme {quote_peer(parts.scheme)!r}, http or https wanted",
                 code="config.evm.rpc_url",
             )
-        from web3 import HTTPProvider
-
         self.host = parts.hostname
-        self._provider = HTTPProvider(
-            url,
-            request_kwargs={"timeout": (_CONNECT_TIMEOUT_S, timeout_s)},
-            session=_bounded_session(timeout_s),
-            exception_retry_configuration=None,
-        )
-        # The provider writes the whole address to its log.
-        self._provider.logger = logging.getLogger("anchor.backends.evm.provider")
-        self._provider.logger.setLevel(logging.CRITICAL)
+        self._provider = _strict_provider(url, timeout_s)
 
     def call(self, method: str, *params: Any) -> Any:
         """Return the result of a method.
@@ -118,8 +111,10 @@ class JsonRpc:
                 f"{self.host} does not answer {method}: {type(error).__name__}",
                 code="backend.evm.unavailable",
             ) from None
-        except (ValueError, RecursionError, Web3Exception):
-            raise wrong_answer(f"{method}: not JSON") from None
+        except FormatError as error:
+            raise wrong_answer(error.message) from None
+        except (ValueError, Web3Exception):
+            raise wrong_answer(f"{method}: not JSON-RPC") from None
 
 
 def parse_hex(value: Any, what: str, *, n_bytes: int | None = None) -> bytes:
@@ -151,6 +146,30 @@ def parse_list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
         raise wrong_answer(f"{what} is not a list")
     return value
+
+
+def _strict_provider(url: str, timeout_s: float) -> HTTPProvider:
+    """Return web3's provider with bounds around what comes in."""
+    from web3 import HTTPProvider
+
+    class StrictProvider(HTTPProvider):  # type: ignore[misc]
+        def decode_rpc_response(self, raw_response: bytes) -> Any:
+            # The recursive reader that it has can be made to exhaust the stack: py-evm, in the same
+            # process, raises Python's limit.
+            return parse_json(
+                raw_response, max_bytes=limits.MAX_RPC_RESPONSE_BYTES, what="the node's answer"
+            )
+
+    provider = StrictProvider(
+        url,
+        request_kwargs={"timeout": (_CONNECT_TIMEOUT_S, timeout_s)},
+        session=_bounded_session(timeout_s),
+        exception_retry_configuration=None,
+    )
+    # It writes the whole address to its log.
+    provider.logger = logging.getLogger("anchor.backends.evm.provider")
+    provider.logger.setLevel(logging.CRITICAL)
+    return provider
 
 
 def _bounded_session(timeout_s: float) -> Session:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from anchor.backends.evm.fees import Offer
-from anchor.errors import ConfigError
+from anchor.errors import ConfigError, FormatError
+from anchor.formats.encoding import parse_json
 from anchor.formats.evm import parse_evm_transaction
 
 _HEX_KEY: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
@@ -181,8 +182,8 @@ def _read_keystore(path: Path) -> dict[str, Any]:
             hint=f"chmod 600 {path}",
         )
     try:
-        keystore = json.loads(data[:_MAX_KEYSTORE_BYTES])
-    except (ValueError, RecursionError):
+        keystore = parse_json(data, max_bytes=_MAX_KEYSTORE_BYTES, what="keystore")
+    except FormatError:
         keystore = None
     if not isinstance(keystore, dict) or keystore.get("version") != 3:
         raise ConfigError(

@@ -1,6 +1,6 @@
 """What the EVM backend needs from a node, as a small port of its own.
 
-Two implementations: ``rpc_node.py`` (JSON-RPC over HTTP) and ``tester_node.py`` (a chain in this
+Two implementations: ``rpc_node.py`` (JSON-RPC over HTTP), ``in_process_node.py`` (a chain in this
 process). Everything that crosses it is bytes, int, or a value of the kernel. A node is not
 believed where it can be checked: headers hash to the hash that the node gives, and transactions,
 receipts and state proofs lead to the header's roots, or it is a BackendProtocolError. What cannot
@@ -12,11 +12,12 @@ answer that its protocol does not allow).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, TypeAlias
 
-from anchor.errors import BackendProtocolError, BackendRejectedError
+from anchor.errors import BackendProtocolError, BackendRejectedError, quote_peer
 from anchor.formats.evm import EvmHeader
 
 BlockTag: TypeAlias = Literal["latest", "finalized"]
@@ -144,11 +145,11 @@ class EvmNode(Protocol):
 
 
 _REFUSALS: Final = (
-    (NonceTooLowError, ("nonce too low", "nonce is too low", "invalid transaction nonce")),
-    (UnderpricedError, ("underpriced", "fee too low", "less than block base fee", "fee cap")),
-    (InsufficientFundsError, ("insufficient funds", "insufficient balance", "upfront cost")),
+    (NonceTooLowError, r"nonce (?:is )?too low|invalid transaction nonce|oldnonce"),
+    (UnderpricedError, r"underpriced|less than block base fee|feetoolow|fee too low"),
+    (InsufficientFundsError, r"insufficient (?:funds|balance)|insufficientfunds|upfront cost"),
 )
-_KNOWN: Final = ("already known", "already imported", "known transaction", "already in mempool")
+_KNOWN: Final = re.compile(r"already ?(?:known|imported|in mempool)|\bknown transaction")
 
 
 def refusal_of(message: str) -> BackendRejectedError | None:
@@ -157,13 +158,11 @@ def refusal_of(message: str) -> BackendRejectedError | None:
     JSON-RPC has no codes for these; the words are those of geth, reth, erigon, nethermind, besu
     and anvil.
     """
-    from anchor.errors import quote_peer
-
     lower = message.lower()
-    if any(words in lower for words in _KNOWN):
+    if _KNOWN.search(lower):
         return None
-    for error, phrases in _REFUSALS:
-        if any(words in lower for words in phrases):
+    for error, pattern in _REFUSALS:
+        if re.search(pattern, lower):
             return error(f"the node refuses the transaction: {quote_peer(message)}")
     return BackendRejectedError(
         f"the node refuses the transaction: {quote_peer(message)}", code="backend.evm.rejected"

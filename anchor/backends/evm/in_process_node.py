@@ -30,7 +30,7 @@ from anchor.formats.trie import EMPTY_TRIE_ROOT
 _TIP_WEI = 1_000_000_000
 
 
-class TesterNode:
+class InProcessNode:
     """A fresh chain as an :class:`~anchor.backends.evm.node.EvmNode`.
 
     Args:
