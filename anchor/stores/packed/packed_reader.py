@@ -6,6 +6,7 @@ Everything below the committed size never changes, so reading takes no lock and 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,10 @@ from anchor.stores.packed.packed_tree import PackedTree, split_records
 
 DATABASE_NAME: Final = "log.sqlite"
 _INDEX_NAME: Final = "index"
+# Hashes of complete subtrees never change. Those of 4,096 leaves and more are few enough to keep
+# (two for each 4,096 leaves, about 8 MiB for all that fit), and the dearest to compute again.
+_CACHED_FROM_LEVEL: Final = 12
+_CACHED_HASHES: Final = 1 << 15
 
 
 class PackedReader:
@@ -61,6 +66,7 @@ class PackedReader:
         self._table = CheckpointTable(folder / DATABASE_NAME, disk, read_only=read_only)
         self._committed = self._table.newest()
         self._tree = PackedTree(folder, disk, read_only=read_only)
+        self._cached_hash = lru_cache(_CACHED_HASHES)(self._tree.read_hash)
         self._edge = self._verified_edge(self._committed)
         self._index = DigestIndex(
             folder / _INDEX_NAME,
@@ -143,7 +149,7 @@ class PackedReader:
             raise NotFoundError(
                 f"no leaf {leaf_index} in a tree of {tree_size}", code="not_found.leaf"
             )
-        return inclusion_path(leaf_index, tree_size, self._tree.read_hash)
+        return inclusion_path(leaf_index, tree_size, self._read_hash)
 
     def consistency_path(self, old_size: int, new_size: int) -> list[bytes]:
         """See the port."""
@@ -153,12 +159,12 @@ class PackedReader:
                 f"no consistency proof from tree size {old_size} to {new_size}",
                 code="not_found.tree",
             )
-        return consistency_path(old_size, new_size, self._tree.read_hash)
+        return consistency_path(old_size, new_size, self._read_hash)
 
     def root_hash(self, tree_size: int) -> bytes:
         """See the port."""
         self._require_tree(tree_size)
-        return tree_root(tree_size, self._tree.read_hash)
+        return tree_root(tree_size, self._read_hash)
 
     def read_tile(self, level: int, index: int, width: int) -> bytes:
         """See the port."""
@@ -175,6 +181,10 @@ class PackedReader:
         committed = self._committed
         kept = [tree for tree in self._table.kept() if tree.tree_size < self.size]
         return [*kept, committed] if committed else []
+
+    def _read_hash(self, level: int, index: int) -> bytes:
+        read = self._tree.read_hash if level < _CACHED_FROM_LEVEL else self._cached_hash
+        return read(level, index)
 
     def _require_tree(self, tree_size: int) -> None:
         if not 0 <= tree_size <= self.size:
