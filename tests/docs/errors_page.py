@@ -23,7 +23,7 @@ HEAD = """# Errors
 
 Every error that Vestige raises on purpose. The *type* says whose fault it is and what to do next:
 it gives the exit status of a command and the status of an HTTP answer (RFC 9457). The *code* names
-the cause for programs; it stands in `--json`, in the HTTP problem's `code`, and in a verdict's rows.
+the cause for programs; it is in `--json`, in the HTTP problem's `code` and in a verdict's rows.
 The hint, where there is one, says what to try.
 
 This page is made by `python -m tests.docs.errors_page` and compared in a test.
