@@ -149,7 +149,11 @@ class AgreeingEvmSources:
         self.name = f"{agree} of " + ", ".join(source.name for source in sources)
 
     def fetch_block_hash(self, number: int) -> bytes:
-        """Return the hash that ``agree`` nodes give; BackendUnavailableError if they do not."""
+        """Return the hash that ``agree`` nodes give, and no other as many.
+
+        Raises:
+            BackendUnavailableError: there is no such hash.
+        """
         answers: list[bytes] = []
         failures: list[str] = []
         for source in self._sources:
@@ -157,8 +161,10 @@ class AgreeingEvmSources:
                 answers.append(source.fetch_block_hash(number))
             except BackendError as error:
                 failures.append(error.message)
-        (block_hash, votes), *_ = Counter(answers).most_common(1) or [(b"", 0)]
-        if votes < self._agree:
+        ranked = Counter(answers).most_common(2)
+        block_hash, votes = ranked[0] if ranked else (b"", 0)
+        tied = len(ranked) > 1 and ranked[1][1] == votes
+        if votes < self._agree or tied:
             reasons = "; ".join(failures) or "they contradict each other"
             raise BackendUnavailableError(
                 f"{votes} of the {self._agree} EVM sources wanted agree on block {number}: "

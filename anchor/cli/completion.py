@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Iterator
 from typing import Final
 
 from anchor.cli import _exit_status
 from anchor.cli._output import Output
-from anchor.cli.program import EXTERNAL_VERBS, build_parser, external_command
+from anchor.cli.program import EXTERNAL_VERBS, build_parser, external_parser
 from anchor.errors import ConfigError
 
 _SHELLS: Final = ("bash", "zsh", "fish")
@@ -71,12 +72,8 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
         if isinstance(action, argparse._SubParsersAction):
             parsers.update(action.choices)
     for name in EXTERNAL_VERBS:
-        try:
-            build = getattr(external_command(name), "build_parser", None)
-        except ConfigError:
-            build = None
-        if build is not None:
-            parsers[name] = build()
+        with contextlib.suppress(ConfigError):
+            parsers[name] = external_parser(name)
     return dict(sorted(parsers.items()))
 
 

@@ -2,7 +2,8 @@
 
 ``serve`` and ``demo`` belong to the service, which this package may not import: they are found by
 the entry points of group ``anchor.commands``. Such a command is a callable that takes the arguments
-after its name and returns an exit status; it may carry ``build_parser()`` for help and completion.
+after its name and returns an exit status; ``build_parser`` in its module makes its parser, for help
+and completion.
 """
 
 from __future__ import annotations
@@ -144,6 +145,18 @@ def external_command(name: str) -> Callable[[Sequence[str]], int]:
     Raises:
         ConfigError: it is not installed, or what it needs is not.
     """
+    command: Callable[[Sequence[str]], int] = _external(name, None)
+    return command
+
+
+def external_parser(name: str) -> argparse.ArgumentParser:
+    """Return the parser of such a command; errors as :func:`external_command`."""
+    parser: argparse.ArgumentParser = _external(name, "build_parser")()
+    return parser
+
+
+def _external(name: str, attribute: str | None) -> Any:
+    """Return the command, or something else that stands in its module."""
     from importlib.metadata import entry_points
 
     hint = "install it with: pip install 'vestige[all]'"
@@ -151,14 +164,13 @@ def external_command(name: str) -> Callable[[Sequence[str]], int]:
     if found is None:
         raise ConfigError(f"vestige {name} is not installed", code="config.missing", hint=hint)
     try:
-        command: Callable[[Sequence[str]], int] = found.load()
+        return getattr(import_module(found.module), attribute or found.attr)
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"vestige {name} needs {error.name}, which is not installed",
             code="config.missing",
             hint=hint,
         ) from error
-    return command
 
 
 def _run(words: list[str], out: Output) -> int:

@@ -77,7 +77,7 @@ def test_stock_tools_agree_with_every_command(case, tmp_path, require):
             assert hashlib.sha256(part.data).hexdigest() in done.stdout
     assert verified == 2
     block = case.bitcoin.headers[0].block_hash.hex()
-    last = [part.command for part in parts if "head -c 80" in part.command][0]
+    last = next(part.command for part in parts if "head -c 80" in part.command)
     done = subprocess.run(last, shell=True, cwd=folder, capture_output=True, text=True, check=True)
     assert block in done.stdout
 

@@ -87,7 +87,8 @@ def test_waits_grow_and_end_and_a_long_retry_after_is_cut():
     assert raised.value.hint == "a hint"
     assert len(fake.requests) == 8
     assert len(waits) == 7
-    assert all(base / 2 <= wait <= base for wait, base in zip(waits, [0.25, 0.5, 1, 2, 4, 8, 8]))
+    bases = [0.25, 0.5, 1, 2, 4, 8, 8]
+    assert all(base / 2 <= wait <= base for wait, base in zip(waits, bases, strict=True))
     fake.before = lambda *_: problem(503, "overloaded", retry_after="86400")
     waits.clear()
     with pytest.raises(BackendUnavailableError):

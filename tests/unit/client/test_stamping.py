@@ -1,4 +1,4 @@
-"""Stamping: openings, receipts that are verified, proofs that are kept, failures that stay alone."""
+"""Stamping: openings, receipts that are verified, proofs kept, failures that stay alone."""
 
 from __future__ import annotations
 
