@@ -1,0 +1,1 @@
+"""Read what image generators write into their files: prompts, settings, manifests, labels."""
