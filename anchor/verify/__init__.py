@@ -2,12 +2,15 @@
 
 from anchor.verify.judge import Judge, verify_proof
 from anchor.verify.known import ConfirmedBlock, HeaderArchive, KnownFacts
+from anchor.verify.records import ProvenRecord, RecordsVerdict, judge_records
 from anchor.verify.verdict import (
     Answer,
     AttestationVerdict,
+    BeaconVerdict,
     Headline,
     Judgement,
     LogVerdict,
+    RecordJudgement,
     Status,
     Step,
     Verdict,
@@ -16,6 +19,7 @@ from anchor.verify.verdict import (
 __all__ = [
     "Answer",
     "AttestationVerdict",
+    "BeaconVerdict",
     "ConfirmedBlock",
     "HeaderArchive",
     "Headline",
@@ -23,8 +27,12 @@ __all__ = [
     "Judgement",
     "KnownFacts",
     "LogVerdict",
+    "ProvenRecord",
+    "RecordJudgement",
+    "RecordsVerdict",
     "Status",
     "Step",
     "Verdict",
+    "judge_records",
     "verify_proof",
 ]

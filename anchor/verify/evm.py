@@ -76,7 +76,7 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
             f"matches a supplied header: block {earliest.header.number}, hash "
             f"{earliest.header.block_hash.hex()}; nothing here says that it is canonical",
             "evm.header_supplied",
-            potential_time=_time(earliest.time, chain.tolerance_s),
+            potential_time=block_time(earliest.time, chain.tolerance_s),
             tolerance_s=chain.tolerance_s,
             by=name,
             steps=steps,
@@ -86,7 +86,7 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
         Status.VERIFIED,
         f"in block {bound.header.number}",
         "evm.verified",
-        attested_time=_time(bound.time, chain.tolerance_s),
+        attested_time=block_time(bound.time, chain.tolerance_s),
         tolerance_s=chain.tolerance_s,
         trust=_trust(chain, bound.header, confirmed_by),
         headline=chain.headline,
@@ -95,7 +95,12 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
     )
 
 
-def _time(unix_time: int, tolerance_s: int) -> datetime:
+def block_time(unix_time: int, tolerance_s: int) -> datetime:
+    """Return a header's time with a tolerance added.
+
+    Raises:
+        AttestationError: no calendar has that time.
+    """
     if unix_time > _LAST_TIME:
         raise AttestationError(f"the block's time {unix_time} is in no year", code="evm.time")
     return datetime.fromtimestamp(unix_time, UTC) + timedelta(seconds=tolerance_s)

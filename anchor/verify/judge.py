@@ -45,6 +45,7 @@ from anchor.verify.verdict import (
 )
 from anchor.verify.witness import judge_witness
 
+BARE_WARNING = "a bare digest: whoever has the file can look it up in the log"
 _REMEMBERED = 4096
 _NO_LOG = LogVerdict(Status.NOT_CHECKED, "an .ots file names no log", "log.none")
 
@@ -93,7 +94,7 @@ class Judge:
         rows = self._rows(proof, reached)
         warnings: tuple[str, ...] = ()
         if proof.opening is None and file_digest is not None:
-            warnings = ("a bare digest: whoever has the file can look it up in the log",)
+            warnings = (BARE_WARNING,)
         redo: tuple[Step, ...] = ()
         if steps:
             redo = (*_opening_steps(proof, file_digest), *log_steps(proof.digest, reached))

@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from anchor.formats.encoding import utc_text
-from anchor.verify.verdict import AttestationVerdict, Step, Verdict
+from anchor.records.chain import Finding
+from anchor.verify.records import RecordsVerdict
+from anchor.verify.verdict import AttestationVerdict, RecordJudgement, Step, Verdict
 
 
 def verdict_to_json(verdict: Verdict, *, steps: bool = False) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def verdict_to_json(verdict: Verdict, *, steps: bool = False) -> dict[str, Any]:
             **{family: _utc(time) for family, time in sorted(verdict.existed_before.items())},
         },
         "headline": _row(head.row) if head else None,
-        "not_before": None,
+        "not_before": _utc(verdict.record.not_before if verdict.record else None),
         "log": {
             "status": verdict.log.status.value,
             "reason": verdict.log.reason,
@@ -47,9 +49,34 @@ def verdict_to_json(verdict: Verdict, *, steps: bool = False) -> dict[str, Any]:
     if verdict.before is not None:
         value["before"] = _utc(verdict.before)
         value["answer"] = verdict.answer.value if verdict.answer else None
+    if verdict.record is not None:
+        value["record"] = _record(verdict.record)
     if steps:
         value["steps"] = [_step(step) for step in all_steps(verdict)]
     return value
+
+
+def records_to_json(verdict: RecordsVerdict, *, steps: bool = False) -> dict[str, Any]:
+    """Return the JSON object of a list of records, with one verdict for each record shown."""
+    report = verdict.report
+    return {
+        "status": verdict.status.value,
+        "reason": verdict.reason,
+        "project": report.project,
+        "complete_up_to": report.complete_up_to,
+        "closed": report.closed,
+        "statement": verdict.statement,
+        "withheld_records": verdict.withheld_records,
+        "withheld_fields": verdict.withheld_fields,
+        "not_listed": report.missing,
+        "forks": [_finding(finding) for finding in verdict.forks],
+        "records": [verdict_to_json(each, steps=steps) for each in verdict.verdicts],
+        "stubs": [
+            {"seq": stub.seq, "kind": stub.kind, "digest": stub.digest.hex()}
+            for stub in report.stubs
+        ],
+        "exit_status": verdict.exit_status,
+    }
 
 
 def all_steps(verdict: Verdict) -> list[Step]:
@@ -75,6 +102,42 @@ def _row(row: AttestationVerdict) -> dict[str, Any]:
         "tolerance_s": judgement.tolerance_s,
         "precision": judgement.precision,
         "trust": judgement.trust,
+    }
+
+
+def _record(judgement: RecordJudgement) -> dict[str, Any]:
+    record = judgement.record
+    return {
+        "project": record.place.project,
+        "seq": record.seq,
+        "kind": record.kind.name,
+        "original": record.kind.original,
+        "actor": {"key": record.actor.key.hex(), "role": record.actor.role},
+        "claimed_time": _utc(record.claimed_time),
+        "lag_s": judgement.lag_s,
+        "disclosed": sorted(record.sd_jwt.disclosed_fields),
+        "withheld_fields": record.withheld,
+        "findings": [_finding(finding) for finding in judgement.findings],
+        "beacons": [
+            {
+                **row.beacon.to_json(),
+                "status": row.status.value,
+                "reason": row.reason,
+                "code": row.code,
+                "not_before": _utc(row.not_before),
+                "trust": row.trust,
+            }
+            for row in judgement.beacons
+        ],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "step": finding.step,
+        "status": finding.word,
+        "code": finding.code,
+        "reason": finding.reason,
     }
 
 

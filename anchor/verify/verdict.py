@@ -1,6 +1,6 @@
 """What judgement says: four words for each piece of evidence, and a sum that says no more.
 
-Specification: ``docs/spec/verification.md``, steps 10 to 12.
+Specification: ``docs/spec/verification.md``, steps 10 to 13.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from anchor.proof.proof import Attestation
+from anchor.records.chain import Finding
+from anchor.records.record import Beacon, Record
 
 
 class Status(enum.StrEnum):
@@ -119,6 +121,44 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True)
+class BeaconVerdict:
+    """What was found out about one beacon of a record (step 13.7).
+
+    Attributes:
+        beacon: as the record states it.
+        status, reason, code: as in :class:`Judgement`.
+        not_before: lower bound, tolerance applied, aware UTC; only when verified.
+        trust: whom one has to believe; empty when nothing was verified.
+    """
+
+    beacon: Beacon
+    status: Status
+    reason: str
+    code: str
+    not_before: datetime | None = None
+    trust: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordJudgement:
+    """What was found out about a record besides the time of its digest (step 13).
+
+    Attributes:
+        record: as read; what of it is withheld is not here.
+        findings: on its signature, its key, its place and its forks, in the order of the steps.
+        beacons: one for each beacon that it states.
+        not_before: the latest verified lower bound: of the record, never of a file.
+        lag_s: from its claimed time to the headline, in whole seconds; None without a headline.
+    """
+
+    record: Record
+    findings: tuple[Finding, ...]
+    beacons: tuple[BeaconVerdict, ...]
+    not_before: datetime | None
+    lag_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The whole.
 
@@ -154,3 +194,4 @@ class Verdict:
     exit_status: int = 0
     warnings: tuple[str, ...] = ()
     steps: tuple[Step, ...] = field(default=())
+    record: RecordJudgement | None = None
