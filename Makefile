@@ -9,6 +9,7 @@ UV := .tools/uv/bin/uv
 BIN := .venv/bin
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
+export UV_SYSTEM_CERTS := true
 
 .DEFAULT_GOAL := help
 
