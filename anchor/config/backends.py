@@ -13,6 +13,8 @@ from typing import Final, Protocol, runtime_checkable
 
 from anchor.backends.bitcoin_headers import AgreeingSources, CoreHeaders, EsploraHeaders
 from anchor.backends.calendar import CalendarBackend, CalendarSettings
+from anchor.backends.ipfs import IpfsPublisher
+from anchor.backends.ipfs_node import IpfsNode, IpfsSettings
 from anchor.backends.tsa import TsaBackend
 from anchor.backends.tsa_client import TsaSettings
 from anchor.backends.witness import WitnessBackend, WitnessSettings
@@ -43,7 +45,7 @@ FetchCheckpoint = Callable[[str], str | None]
 
 @runtime_checkable
 class _Closes(Protocol):
-    """A backend that holds connections."""
+    """What holds connections."""
 
     def close(self) -> None:
         """Close them."""
@@ -84,11 +86,16 @@ def build_outside(settings: Settings, store: LogStore, rounds: RoundStore) -> Ou
         beacons[chain[0].name] = chain[1]
     witnesses = _witnesses(settings, store, rounds, alone=not backends)
     backends += witnesses
+    publisher = _publisher(settings, store, rounds)
+    seen: list[FetchCheckpoint] = [witness.fetch_checkpoint for witness in witnesses]
+    if publisher is not None:
+        seen.append(publisher.fetch_checkpoint)
     return Outside(
         backends=tuple(backends),
+        publisher=publisher,
         beacons=Beacons(beacons),
-        checkpoints=tuple(witness.fetch_checkpoint for witness in witnesses),
-        closes=tuple(b.close for b in backends if isinstance(b, _Closes)),
+        checkpoints=tuple(seen),
+        closes=tuple(p.close for p in (*backends, publisher) if isinstance(p, _Closes)),
     )
 
 
@@ -213,3 +220,15 @@ def _witnesses(
         journal = rounds.journal(f"witness:{key.partition('+')[0]}")
         backends.append(WitnessBackend(settings_of_one, journal, store.consistency_path))
     return backends
+
+
+# -- IPFS ------------------------------------------------------------------------------------------
+
+
+def _publisher(settings: Settings, store: LogStore, rounds: RoundStore) -> IpfsPublisher | None:
+    ipfs = settings.ipfs
+    if ipfs.rpc_url is None:
+        return None
+    authorization = ipfs.authorization.reveal() if ipfs.authorization else ""
+    node = IpfsNode(IpfsSettings(api_url=ipfs.rpc_url, authorization=authorization))
+    return IpfsPublisher(node, store, rounds.journal(IpfsPublisher.name))

@@ -254,7 +254,14 @@ class IpfsSettings:
     rpc_url: str | None = setting(
         URL,
         None,
-        "RPC of a Kubo node, such as `http://127.0.0.1:5001`.",
+        "RPC of a Kubo node, such as `http://127.0.0.1:5001`. Never one that strangers can reach: "
+        "the RPC has full control of the node.",
         trust="It can lose what it was given; content is addressed by hash, so it cannot change "
         "it.",
+    )
+    authorization: Secret | None = setting(
+        SECRET,
+        None,
+        "Value of the `Authorization` header that the node wants.",
+        trust="Whoever reads it has full control of the node.",
     )

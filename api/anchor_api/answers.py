@@ -55,6 +55,7 @@ class StandingAnswer(BaseModel):
 class AttemptAnswer(BaseModel):
     """How far one backend is with a round."""
 
+    backend: str
     phase: str
     note: str
     failures: int
@@ -71,7 +72,7 @@ class RoundAnswer(BaseModel):
     root_hash: str
     created_at: str
     checkpoint: str
-    attempts: dict[str, AttemptAnswer]
+    anchors: list[AttemptAnswer]
     publication: dict[str, Any] | None = Field(
         default=None, description="what the publisher said of it, such as its CID"
     )

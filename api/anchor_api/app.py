@@ -110,14 +110,15 @@ def _framework(hub: EventHub) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
         exception_handlers={
-            VestigeError: _vestige_error,
+            VestigeError: _problem,
+            Exception: _problem,
             RequestValidationError: _validation_error,
             HTTPException: _http_error,
         },
     )
 
 
-async def _vestige_error(_request: Request, exc: Exception) -> Response:
+async def _problem(_request: Request, exc: Exception) -> Response:
     return _response(refusal(exc))
 
 

@@ -75,7 +75,7 @@ class MisdirectedError(RequestError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """How one class of errors is shown."""
 
     status: int
@@ -84,38 +84,43 @@ class _Row:
 
 
 # The first class in an error's ancestry that stands here decides.
-PROBLEM_TABLE: Final[dict[type[VestigeError], _Row]] = {
-    VestigeError: _Row(500, "the service failed"),
-    errors.FormatError: _Row(400, "the bytes are not what they claim to be"),
-    errors.LimitExceededError: _Row(413, "over a limit"),
-    errors.UnsupportedVersionError: _Row(415, "a version that is not read here"),
-    errors.VerificationError: _Row(422, "well-formed and false"),
-    errors.IncompleteProofError: _Row(409, "not finished yet", retry_after_s=60),
-    errors.BackendError: _Row(502, "an outside system failed"),
-    errors.BackendUnavailableError: _Row(503, "an outside system does not answer", 60),
-    errors.ReorgError: _Row(503, "the chain is being reorganised", 60),
-    errors.StoreError: _Row(500, "the store failed"),
-    errors.StoreConflictError: _Row(409, "changed by somebody else"),
-    errors.StoreUnavailableError: _Row(503, "no writes now", retry_after_s=30),
-    errors.LogIntegrityError: _Row(500, "the log contradicts itself and takes no writes"),
-    errors.ConfigError: _Row(500, "the service is set up wrongly"),
-    errors.UsageError: _Row(400, "a request that cannot be served"),
-    errors.NotFoundError: _Row(404, "not here"),
-    errors.OverloadedError: _Row(503, "too much at once", retry_after_s=5),
-    errors.QuotaExceededError: _Row(429, "your share is used up", retry_after_s=60),
-    RequestError: _Row(400, "a request that cannot be served"),
-    MethodNotAllowedError: _Row(405, "method not allowed"),
-    NotAcceptableError: _Row(406, "no such representation"),
-    RequestTimeoutError: _Row(408, "the body did not come in time"),
-    BodyTooLargeError: _Row(413, "the body is too large"),
-    UnsupportedMediaTypeError: _Row(415, "a media type that is not read here"),
-    IdempotencyKeyReusedError: _Row(422, "one key stands for one request"),
-    ForbiddenOriginError: _Row(403, "a web page may not do this"),
-    MisdirectedError: _Row(421, "not the name of this service"),
+PROBLEM_TABLE: Final[dict[type[VestigeError], Row]] = {
+    VestigeError: Row(500, "the service failed"),
+    errors.FormatError: Row(400, "the bytes are not what they claim to be"),
+    errors.LimitExceededError: Row(413, "over a limit"),
+    errors.UnsupportedVersionError: Row(415, "a version that is not read here"),
+    errors.VerificationError: Row(422, "well-formed and false"),
+    errors.IncompleteProofError: Row(409, "not finished yet", retry_after_s=60),
+    errors.BackendError: Row(502, "an outside system failed"),
+    errors.BackendUnavailableError: Row(503, "an outside system does not answer", 60),
+    errors.ReorgError: Row(503, "the chain is being reorganised", 60),
+    errors.StoreError: Row(500, "the store failed"),
+    errors.StoreConflictError: Row(409, "changed by somebody else"),
+    errors.StoreUnavailableError: Row(503, "no writes now", retry_after_s=30),
+    errors.LogIntegrityError: Row(500, "the log contradicts itself and takes no writes"),
+    errors.ConfigError: Row(500, "the service is set up wrongly"),
+    errors.UsageError: Row(400, "a request that cannot be served"),
+    errors.NotFoundError: Row(404, "not here"),
+    errors.OverloadedError: Row(503, "too much at once", retry_after_s=5),
+    errors.QuotaExceededError: Row(429, "your share is used up", retry_after_s=60),
+    RequestError: Row(400, "a request that cannot be served"),
+    MethodNotAllowedError: Row(405, "method not allowed"),
+    NotAcceptableError: Row(406, "no such representation"),
+    RequestTimeoutError: Row(408, "the body did not come in time"),
+    BodyTooLargeError: Row(413, "the body is too large"),
+    UnsupportedMediaTypeError: Row(415, "a media type that is not read here"),
+    IdempotencyKeyReusedError: Row(422, "one key stands for one request"),
+    ForbiddenOriginError: Row(403, "a web page may not do this"),
+    MisdirectedError: Row(421, "not the name of this service"),
 }
 
 # Messages of these name paths, keys or settings of the machine.
 _INTERNAL: Final = (errors.ConfigError, errors.SchemaVersionError)
+
+
+def row_of(kind: type[VestigeError]) -> Row:
+    """Return how errors of a class are shown: its own row, or that of the nearest ancestor."""
+    return next(PROBLEM_TABLE[base] for base in kind.__mro__ if base in PROBLEM_TABLE)
 
 
 def refusal(error: BaseException, *, close: bool = False) -> Answer:
@@ -127,11 +132,11 @@ def refusal(error: BaseException, *, close: bool = False) -> Answer:
     """
     if not isinstance(error, VestigeError):
         return _problem(
-            _Row(500, "the service failed"), "unexpected", "an unexpected error", None, close=close
+            Row(500, "the service failed"), "unexpected", "an unexpected error", None, close=close
         )
-    row = next(PROBLEM_TABLE[kind] for kind in type(error).__mro__ if kind in PROBLEM_TABLE)
+    row = row_of(type(error))
     if isinstance(error, errors.QuotaExceededError) and error.retry_after_s is not None:
-        row = _Row(row.status, row.title, max(1, round(error.retry_after_s)))
+        row = Row(row.status, row.title, max(1, round(error.retry_after_s)))
     hidden = isinstance(error, _INTERNAL)
     detail = row.title if hidden else _detail(error)
     return _problem(row, error.code, detail, None if hidden else error.hint, close=close)
@@ -144,7 +149,7 @@ def _detail(error: VestigeError) -> str:
     return error.message
 
 
-def _problem(row: _Row, code: str, detail: str, hint: str | None, *, close: bool) -> Answer:
+def _problem(row: Row, code: str, detail: str, hint: str | None, *, close: bool) -> Answer:
     value: dict[str, Any] = {
         "type": _TYPE_PREFIX + code,
         "title": row.title,

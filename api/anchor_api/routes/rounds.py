@@ -61,14 +61,15 @@ def _shown(service: Service, round_: Round) -> dict[str, Any]:
         "root_hash": round_.root_hash.hex(),
         "created_at": utc_text(round_.created_at),
         "checkpoint": round_.checkpoint,
-        "attempts": {name: _attempt(attempt) for name, attempt in attempts.items()},
+        "anchors": [_attempt(name, attempt) for name, attempt in attempts.items()],
         "publication": service.publication(round_.tree_size),
     }
     return without_fractions(shown)  # type: ignore[no-any-return]
 
 
-def _attempt(attempt: Attempt) -> dict[str, Any]:
+def _attempt(backend: str, attempt: Attempt) -> dict[str, Any]:
     shown: dict[str, Any] = {
+        "backend": backend,
         "phase": attempt.phase.value,
         "note": attempt.note,
         "failures": attempt.failures,

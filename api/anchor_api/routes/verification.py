@@ -82,8 +82,12 @@ class Verification:
             )
         content = parse_evidence(data)
         judge = Judge(self._policy, now=datetime.now(UTC))
-        verify = judge.verify_proof if isinstance(content, Proof) else judge.verify_ots
-        verdict = verify(content, file_digest=file_digest, before=before)  # type: ignore[arg-type]
+        if isinstance(content, Proof):
+            verdict = judge.verify_proof(
+                content, file_digest=file_digest, before=before, steps=steps
+            )
+        else:
+            verdict = judge.verify_ots(content, file_digest=file_digest, before=before)
         return verdict_to_json(verdict, steps=steps)
 
 

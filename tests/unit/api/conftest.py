@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from anchor.backends.bitcoin_headers import EsploraHeaders
+from anchor.backends.calendar import CalendarBackend, CalendarSettings
+from anchor.backends.local_tsa import LocalAuthority
+from anchor.backends.local_tsa_server import LocalAuthorityServer
+from anchor.backends.tsa import TsaBackend
+from anchor.backends.tsa_client import TsaSettings
+from anchor.config.beacons import Beacons, bitcoin_beacon
+from anchor.config.service import Service
 from anchor.config.settings import (
     CalendarEndpointSettings,
     HttpSettings,
@@ -16,8 +27,9 @@ from anchor.config.settings import (
     Settings,
 )
 from anchor.config.wiring import build_service
-from anchor.proof.policy import Policy
+from anchor.proof.policy import Policy, parse_policy
 from anchor_api.app import create_app
+from tests.fakes.calendar import FakeCalendar
 
 POLICY = Policy("tests", bytes(32), "test")
 
@@ -35,9 +47,8 @@ def settings(tmp_path):
 
 @contextmanager
 def running(settings, *, backends=(), start=True, **more):
-    service = build_service(
-        settings, backends=backends, policy=POLICY, public_url="http://127.0.0.1:1", **more
-    )
+    more = {"policy": POLICY, "public_url": "http://127.0.0.1:1"} | more
+    service = build_service(settings, backends=backends, **more)
     try:
         if start:
             service.start()
@@ -113,3 +124,71 @@ def problem(response, status, code):
     assert value["title"]
     assert value["detail"]
     return value
+
+
+# -- a service with outside parties on this machine ------------------------------------------------
+
+
+@dataclass
+class Anchored:
+    """A service, its application's client, and those who stamp its roots."""
+
+    service: Service
+    client: Client
+    calendar: FakeCalendar
+
+    def wait_final(self, tree_size, *backends):
+        self.service.anchorer.force()
+        missing = self.service.anchorer.wait_final(tree_size, 20, list(backends) or None)
+        assert not missing, f"not final: {missing}, {self.service.anchorer.status()}"
+
+    def wait_pending(self, tree_size):
+        """Wait until the calendar has promised something for that tree."""
+        self.service.anchorer.force()
+        name = next(n for n in self.service.anchorer.backend_names if n.startswith("calendar:"))
+        for _ in range(2000):
+            for found in self.service.rounds.rounds():
+                attempt = self.service.rounds.attempt(found.tree_size, name)
+                if found.tree_size >= tree_size and attempt and attempt.attestations:
+                    return
+            time.sleep(0.01)
+        raise AssertionError(f"no promise: {self.service.anchorer.status()}")
+
+
+@pytest.fixture
+def anchored(settings):
+    """Return a service with a local time-stamping authority and a local calendar."""
+    authority = LocalAuthority.create(datetime.now(UTC))
+    with FakeCalendar() as calendar, LocalAuthorityServer(authority) as server:
+        tsa = TsaBackend(
+            TsaSettings("local", server.url, (authority.root,), interval_s=0.05, min_gap_s=0.05)
+        )
+        stamps = CalendarBackend(
+            CalendarSettings(
+                calendar.url,
+                interval_s=0.05,
+                min_gap_s=0.05,
+                first_ask_s=0.05,
+                ask_min_s=0.05,
+                ask_max_s=0.1,
+                recheck_s=0.05,
+                final_depth=1,
+                min_header_work=0,
+            ),
+            EsploraHeaders(f"{calendar.url}/esplora"),
+        )
+        policy = {
+            "version": 1,
+            "name": "api tests",
+            "class": "test",
+            "authorities": [authority.policy_entry()],
+        }
+        with running(
+            settings,
+            backends=(tsa, stamps),
+            policy=parse_policy(json.dumps(policy).encode()),
+            beacons=Beacons({"bitcoin": bitcoin_beacon(EsploraHeaders(f"{calendar.url}/esplora"))}),
+        ) as service:
+            yield Anchored(service, Client(create_app(service)), calendar)
+        tsa.close()
+        stamps.close()

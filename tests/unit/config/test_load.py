@@ -118,8 +118,15 @@ def test_a_bad_value_names_its_key_and_place(key, text):
 
 @pytest.mark.parametrize(
     "text",
-    ['port = "80"', "port = 80.5", "port = true", "host = 1", "[calendars]\nurls = 'https://x'"]
-    + ["[calendar_endpoint]\nenabled = 1", "[http]\nbody_idle_s = true"],
+    [
+        'port = "80"',
+        "port = 80.5",
+        "port = true",
+        "host = 1",
+        "[calendars]\nurls = 'https://x'",
+        "[calendar_endpoint]\nenabled = 1",
+        "[http]\nbody_idle_s = true",
+    ],
 )
 def test_toml_types_are_not_bent(tmp_path, text):
     with pytest.raises(ConfigError) as caught:
@@ -189,7 +196,7 @@ def test_an_empty_secret_file_is_refused(tmp_path, text):
 
 
 def test_a_secret_file_that_is_a_folder(tmp_path):
-    with pytest.raises(ConfigError, match="evm.private_key_file"):
+    with pytest.raises(ConfigError, match=r"evm\.private_key_file"):
         load_settings({"evm.private_key_file": str(tmp_path)}, {})
 
 
