@@ -28,6 +28,13 @@ from anchor.formats.note import COSIGNATURE_V1, NoteKey, NoteSignature, parse_no
 Answer = tuple[int, str, bytes]
 
 
+class _QuietServer(ThreadingHTTPServer):
+    """Says nothing when a client hangs up in the middle: tests do that on purpose."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
 @dataclass
 class Faults:
     """How the witness misbehaves; all off at first.
@@ -70,6 +77,8 @@ class FakeWitness:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Headers and body in one packet: two would wait for each other's acknowledgement.
+            wbufsize = 1 << 16
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -92,7 +101,7 @@ class FakeWitness:
             def log_message(self, *_args: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _QuietServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )
