@@ -11,12 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
+from anchor.backends.evm.deployment import deploy_registry
+from anchor.backends.evm.in_process_node import InProcessNode
+from anchor.backends.evm.keys import EvmKey
 from anchor.backends.evm.ordered_trie import ordered_trie_proof, ordered_trie_root
+from anchor.backends.evm.settings import EvmAnchorSettings
 from anchor.errors import FormatError
 from anchor.formats.evm.transaction import index_key
 from anchor.formats.keccak import keccak256
 from anchor.formats.rlp import rlp_decode, rlp_encode
 from anchor.formats.trie import verify_trie_proof
+from tests.parts.evm_backend import Anchorer, round_of
 
 values = st.recursive(st.binary(max_size=80), lambda inner: st.lists(inner, max_size=20))
 
@@ -97,3 +102,42 @@ def test_a_state_of_a_thousand_accounts_is_proven_both_ways() -> None:
     for _ in range(25):
         key = keccak256(rng.randbytes(20))
         assert verify_trie_proof(trie.root_hash, key, _proof(trie, key)) is None
+
+
+def test_the_evidence_of_a_round_is_evidence_to_the_other_libraries() -> None:
+    """Headers hash, and each proof leads where it says, by PyPI rlp and trie alone."""
+    node = InProcessNode()
+    key = EvmKey(node.funded_key())
+    contract = deploy_registry(node, key).address
+    settings = EvmAnchorSettings(chain_id=node.fetch_chain_id(), contract=contract)
+    root_hash = bytes(range(100, 132))
+    [attestation] = Anchorer(node, key, settings).run(round_of(root_hash)).attestations
+
+    def opened(part: str) -> tuple[list[bytes], bytes]:
+        raw = bytes.fromhex(attestation[part]["header"])
+        return rlp.decode(raw), eth_keccak(raw)
+
+    def proven(trie_root: bytes, key: bytes, nodes: list[str]) -> bytes:
+        decoded = [rlp.decode(bytes.fromhex(node)) for node in nodes]
+        return bytes(HexaryTrie.get_from_proof(trie_root, key, decoded))
+
+    newest = node.fetch_header("latest")
+    assert newest is not None
+    header, block_hash = opened("transaction")
+    assert block_hash == newest.block_hash
+    index = rlp.encode(attestation["transaction"]["index"])
+    transaction = proven(header[4], index, attestation["transaction"]["proof"])
+    assert eth_keccak(transaction).hex() == attestation["transaction_hash"]
+    assert root_hash in transaction
+    header, _ = opened("receipt")
+    receipt = proven(header[5], index, attestation["receipt"]["proof"])
+    status, _, _, [[address, [topic, anchored_root], _]] = rlp.decode(receipt[1:])
+    assert (status, address, anchored_root) == (b"\x01", contract, root_hash)
+    assert topic == eth_keccak(text="Anchored(bytes32,uint64,address)")
+    header, _ = opened("storage")
+    state = attestation["storage"]
+    account = rlp.decode(proven(header[3], eth_keccak(contract), state["account_proof"]))
+    slot = eth_keccak(bytes(32) + root_hash)
+    word = rlp.decode(proven(account[2], eth_keccak(slot), state["storage_proof"]))
+    block_number, unix_time = divmod(int.from_bytes(word, "big"), 1 << 64)
+    assert (unix_time, block_number) == (newest.time, newest.number)

@@ -203,8 +203,14 @@ class RpcNode:
         base_fee = (block or {}).get("baseFeePerGas")
         if base_fee is None:
             return MarketFees(None, parse_quantity(self._rpc.call("eth_gasPrice"), "gas price"))
-        tip = self._rpc.call("eth_maxPriorityFeePerGas")
-        return MarketFees(parse_quantity(base_fee, "base fee"), parse_quantity(tip, "tip"))
+        base_fee_wei = parse_quantity(base_fee, "base fee")
+        try:
+            tip = self._rpc.call("eth_maxPriorityFeePerGas")
+        except RpcRefusedError:
+            # Not every chain's nodes have it; the gas price that they suggest holds a tip.
+            gas_price = parse_quantity(self._rpc.call("eth_gasPrice"), "gas price")
+            return MarketFees(base_fee_wei, max(gas_price - base_fee_wei, 0))
+        return MarketFees(base_fee_wei, parse_quantity(tip, "tip"))
 
     def fetch_code(self, address: bytes) -> bytes:
         """Return the runtime code."""

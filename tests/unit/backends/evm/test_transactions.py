@@ -75,14 +75,27 @@ def test_a_damaged_entry_stops_the_start(field: str) -> None:
             TransactionBook(journal)
 
 
-def test_an_entry_that_contradicts_itself_stops_the_start() -> None:
+@pytest.mark.parametrize("change", [{"hash": "00" * 32}, {"raw": "02"}, {"root_hash": "01" * 32}])
+def test_an_entry_that_contradicts_itself_is_never_handed_out(change: dict[str, str]) -> None:
     journal = MemoryJournal()
-    TransactionBook(journal).add(booked(ROOTS[0], 0))
+    TransactionBook(journal).add(booked(ROOTS[1], 0))
     [(key, entry)] = journal.items()
-    for change in ({"hash": "00" * 32}, {"root_hash": "77" * 32}, {"raw": entry["raw"] + "00"}):
-        journal.entries[key] = json.dumps({**entry, **change})
-        with pytest.raises(StoreError):
-            TransactionBook(journal)
+    journal.entries[key] = json.dumps({**entry, **change})
+    book = TransactionBook(journal)
+    with pytest.raises(StoreError):
+        book.newest_at(0)
+    with pytest.raises(StoreError):
+        book.of_root(bytes.fromhex(change.get("root_hash", ROOTS[1].hex())))
+
+
+def test_a_gap_in_the_journal_is_never_filled_over_another_entry() -> None:
+    journal = MemoryJournal()
+    book = TransactionBook(journal)
+    for nonce in range(3):
+        book.add(booked(ROOTS[0], nonce))
+    del journal.entries[min(journal.entries)]
+    TransactionBook(journal).add(booked(ROOTS[0], 3))
+    assert [entry["nonce"] for _, entry in journal.items()] == [1, 2, 3]
 
 
 def test_other_entries_of_the_journal_are_left_alone() -> None:
