@@ -116,8 +116,8 @@ def _authorities(settings: Settings) -> list[AnchorBackend]:
             username=username,
             password=password,
             interval_s=rfc3161.interval_s,
-            # Two tokens are asked for in each round.
-            min_gap_s=max(rfc3161.min_gap_s, 2.0 * known.pause_s),
+            min_gap_s=rfc3161.min_gap_s,
+            pause_s=known.pause_s,
             fetch_revocation=rfc3161.fetch_revocation,
         )
         backends.append(TsaBackend(settings_of_one))

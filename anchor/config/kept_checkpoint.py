@@ -2,13 +2,15 @@
 
 A data folder that was put back to an older state looks whole in itself. A copy of the newest
 checkpoint in another place tells: the log must be consistent with it before it signs again. The
-copy trails the log by some seconds, so what is noticed is a backup older than that.
+copy trails the log by some seconds, so what is noticed is a backup older than that. It never goes
+back to a smaller tree.
 
 Whoever can write both places can put both back; a witness or an operator's own copy tells then.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -16,6 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from anchor.errors import FormatError
+from anchor.formats.checkpoint import parse_checkpoint
+from anchor.formats.note import parse_note
 from anchor.limits import MAX_NOTE_BYTES
 from anchor.ports import CommittedTree, Json
 
@@ -60,7 +65,10 @@ class KeptCheckpoint:
         return texts
 
     def start(self) -> None:
-        """Begin to follow; once."""
+        """Begin to follow; once. What is there is replaced by a greater one only."""
+        with contextlib.suppress(OSError, FormatError):
+            note = parse_note(self._path.read_bytes())
+            self._written_size = parse_checkpoint(note.text).tree_size
         self._thread.start()
 
     def stop(self) -> None:
