@@ -42,8 +42,6 @@ _log = logging.getLogger(__name__)
 
 _DEFAULT_MAX_PENDING_BYTES: Final = 128 << 20
 
-_GATHER_ROUNDS: Final = 10
-
 _AsyncWaiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Submission]"]
 _Waiter = _AsyncWaiter | concurrent.futures.Future["Submission"]
 _Answer = tuple[QueuedSubmission[_Waiter], "Submission | BaseException"]
@@ -85,8 +83,6 @@ class Sequencer:
         signer: the log's key.
         max_pending_bytes: budget for submissions not answered yet; past it they are refused.
         slice_digests: the most digests under one signature.
-        gather_s: how long nothing must come in before a batch of short submissions is closed, where
-            several were in the one before. A lone client is never kept waiting.
 
     Raises:
         ConfigError: the stored log was signed by another key or under another origin.
@@ -99,7 +95,6 @@ class Sequencer:
         *,
         max_pending_bytes: int = _DEFAULT_MAX_PENDING_BYTES,
         slice_digests: int = limits.SEQUENCER_SLICE_DIGESTS,
-        gather_s: float = 0.0005,
     ) -> None:
         signer.require_own(store.committed)
         self._store = store
@@ -107,8 +102,6 @@ class Sequencer:
         self._queue = SubmissionQueue[_Waiter](
             max_bytes=max_pending_bytes, slice_digests=slice_digests
         )
-        self._gather_s = gather_s
-        self._last_batch_length = 0
         self._changed = threading.Condition()
         self._refusal: VestigeError | None = None
         self._broken = False
@@ -242,25 +235,8 @@ class Sequencer:
                     self._changed.wait()
                 if not len(self._queue):
                     return
-            self._gather()
-            with self._changed:
                 batch = self._queue.take()
-            self._last_batch_length = len(batch)
             self._deliver(self._sequence(batch))
-
-    def _gather(self) -> None:
-        """Wait while submissions keep coming in, a few milliseconds at most.
-
-        Those who were answered together ask again together: one commit for all of them takes less
-        of the interpreter from the event loop than two that overlap with their asking.
-        """
-        before = 0
-        for _ in range(_GATHER_ROUNDS if self._last_batch_length > 1 else 0):
-            waiting = len(self._queue)
-            if waiting == before or self._queue.has_bulk or self._closing:
-                return
-            before = waiting
-            time.sleep(self._gather_s)
 
     def _sequence(self, batch: Sequence[Slice[_Waiter]]) -> list[_Answer]:
         """Sequence one batch; return the answers that are due with it."""

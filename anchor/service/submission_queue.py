@@ -94,11 +94,6 @@ class SubmissionQueue(Generic[WaiterT]):
     def __len__(self) -> int:
         return len(self._short) + len(self._bulk)
 
-    @property
-    def has_bulk(self) -> bool:
-        """Return whether a bulk submission waits."""
-        return bool(self._bulk)
-
     def put(self, submission: QueuedSubmission[WaiterT]) -> None:
         """Queue a submission.
 
