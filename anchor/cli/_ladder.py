@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from anchor.cli._output import Cell, Output, dim, padded, short, shown_time, word
-from anchor.proof.proof import ExpectedAttestation
+from anchor.proof.proof import ExpectedAttestation, Rfc3161Attestation
 from anchor.verify.verdict import Answer, AttestationVerdict, Status, Verdict
 
 _INDENT: Final = "  "
@@ -86,12 +86,14 @@ def _bound(row: AttestationVerdict) -> str:
 
 
 def _text(row: AttestationVerdict) -> str:
-    judgement = row.judgement
+    judgement, attestation = row.judgement, row.attestation
     if row.status is Status.VERIFIED:
-        return f"{judgement.trust}; honest to the day" if judgement.precision == "day" else (
+        covers = isinstance(attestation, Rfc3161Attestation) and attestation.covers == "checkpoint"
+        return (
             judgement.trust
-        )  # fmt: skip
-    attestation = row.attestation
+            + ("; over the signed checkpoint" if covers else "")
+            + ("; honest to the day" if judgement.precision == "day" else "")
+        )
     if isinstance(attestation, ExpectedAttestation):
         when = attestation.expected_at
         by = f"{attestation.by}: {judgement.reason}" if attestation.by else judgement.reason

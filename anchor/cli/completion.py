@@ -74,7 +74,7 @@ def verb_parsers() -> dict[str, argparse.ArgumentParser]:
     for name in EXTERNAL_VERBS:
         with contextlib.suppress(ConfigError):
             parsers[name] = external_parser(name)
-    return dict(sorted(parsers.items()))
+    return parsers
 
 
 def _bash(verbs: dict[str, list[tuple[str, str]]]) -> str:

@@ -63,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _folder(keep: Path | None) -> Path:
     if keep is None:
         return Path(tempfile.mkdtemp(prefix="vestige-demo-"))
+    keep = keep.absolute()
     try:
         keep.mkdir(parents=True, exist_ok=True)
         occupied = any(keep.iterdir())

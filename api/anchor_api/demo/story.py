@@ -147,7 +147,7 @@ def _record(told: _Told, stage: Stage, paths: Sequence[Path]) -> tuple[list[Proo
     with ServiceClient(stage.url) as client:
         stamped = _stamp(client, logs, paths)
         names = ", ".join(path.name for path in paths[:3]) + (", …" if len(paths) > 3 else "")
-        told.step("stamped", f"{len(paths)} files: {names}")
+        told.step("stamped", f"{len(paths)} file{'s' * (len(paths) > 1)}: {names}")
         stage.service.anchorer.force()
         _watch(told, client, stamped[-1])
         upgrader = Upgrader(trusted, now=datetime.now(UTC), service=client, logs=logs)
@@ -307,7 +307,7 @@ def _map(told: _Told, paths: Sequence[Path], commands: Sequence[str]) -> None:
     told.part(f"Where everything is: {folder}")
     first = paths[0].name
     for name, text in (
-        ("files/", f"{first}, its proof {first}.proof, {first}.ots, and the others"),
+        ("files/", f"{first}, its proof {first}.proof, and {first}.ots"),
         ("policy.json", "whom this demo believes: a log, an authority and a chain of its own"),
         ("parts/", "one proof taken apart: tokens, certificates, headers; commands.txt"),
         ("tampered/", "the two changed copies"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 
@@ -33,7 +34,7 @@ def test_commands_give_what_the_steps_say(run, desk, require):
     require(shutil.which("xxd"), "the xxd command is missing (Debian: apt install xxd)")
     lines = run("inspect", desk.file, "--policy", desk.policy).out.splitlines()
     redone = 0
-    for line, command in zip(lines, lines[1:], strict=False):
+    for line, command in itertools.pairwise(lines):
         if command.strip().startswith("printf "):
             wanted = line.rsplit(" = ", 1)[1]
             done = subprocess.run(

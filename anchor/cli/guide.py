@@ -1,0 +1,174 @@
+"""The guide to the commands, its tables written from the parsers themselves.
+
+``docs/guides/commands.md`` is this text; a test compares the two. To write it anew::
+
+    python -m anchor.cli.guide > docs/guides/commands.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from anchor.cli.completion import verb_parsers
+from anchor.cli.program import EXTERNAL_VERBS, VERBS
+
+_HEAD: Final = """\
+# Commands
+
+`vestige VERB --help` shows what stands here. Every verb takes `--json` (one object on standard
+output instead of text) and `-q` (results and errors only). Errors and hints go to standard error,
+as `vestige: error: …` and `vestige: hint: …`. Work of more than a second shows its progress on a
+terminal and is silent in a pipe. `NO_COLOR` is obeyed; colour never stands alone.
+
+| variable | meaning |
+|---|---|
+| `VESTIGE_SERVER` | the service that is asked; default `http://127.0.0.1:8460` |
+| `VESTIGE_POLICY` | the policy that verdicts are given under; default the one of this release |
+| `VESTIGE_DATA` | the data folder that `admin` reads; default `vestige-data` |
+| `VESTIGE_DEBUG` | any value: show where in the program an error was raised |
+| `XDG_STATE_HOME` | what is remembered of logs stands in `vestige/logs` there |
+
+## Exit statuses
+
+The same for every verb; several inputs give the first of 2, 5, 1, 6, 4, 3, 0 that any of them gave.
+
+| status | meaning |
+|---|---|
+| 0 | done; of `verify`: verified (and, if asked, before the time) |
+| 1 | something is false: the file, the opening, the log, an attestation, a receipt, a checkpoint |
+| 2 | wrong use |
+| 3 | pending: nothing verified yet, nothing false; of `--wait`: not there in time |
+| 4 | not checked: evidence is there, and what it needs was not given or is not trusted |
+| 5 | could not be read, or an outside system failed |
+| 6 | asked for a time, and genuine evidence does not show it |
+| 130, 141 | interrupted; whoever read the output has gone |
+
+## The ladder
+
+`vestige verify` prints a sentence, and below it a row for each attestation, earliest bound first:
+what it is, the upper bound with its tolerance applied (UTC), the word, whom one has to believe.
+
+```
+cat-07.png existed before 2026-11-23 10:02:08 UTC                       ✓ verified
+  RFC 3161    before 2026-11-23 10:02:08   ✓ verified     believe Example TSA (root a1b2c3d4…)
+  ethereum    before 2026-11-23 10:04:31   ✓ verified     believe that block 24113902 is canonical
+  bitcoin     –                            … pending      calendar alice; usually within 12 hours
+```
+
+✓ verified · ✕ failed · … pending · ○ not checked. Where the terminal cannot show the signs, `+`,
+`x`, `...` and `o` stand for them.
+"""
+
+_NOTES: Final = {
+    "stamp": """\
+A file's entry in the log is `SHA-256(SHA-256(file) ‖ nonce)` with 16 random bytes, so that the log
+does not tell who holds a known file. The receipt is verified before `FILE.proof` is written: the
+checkpoint under the log's known key, its consistency with the newest one seen (a log's key is taken
+on first use, unless the policy has it), and the inclusion proof, made from the log's tiles.
+
+A proof that is there already is kept if it is of the same content and never overwritten if not, so
+the same command can be given again after an interruption. In a folder, what begins with a dot,
+symbolic links and evidence are passed over. A file that fails does not stop the others.
+
+`--json`: `files` (`file`, `proof`, `digest`, `leaf_index`, `kept`, `created`, `error`),
+`exit_status`.
+""",
+    "upgrade": """\
+What comes back is judged under the policy before it is merged: what fails is left out and named,
+and the exit status is 1. What was in the proof stays. Nothing in a proof says where to ask; where
+the service does not answer, calendars that the policy lists are asked for what they promised.
+
+`--json`: `proofs` (`path`, `changed`, `gained`, `dropped`, `complete`, `status`, `error`,
+`exit_status`), `exit_status`.
+""",
+    "verify": """\
+`NAME.proof` and `NAME.ots` are judged with `NAME` if it lies beside; any other path is a file whose
+`.proof`, else `.ots`, lies beside. Offline unless `--online` is given: then the sources that the
+policy names are asked about the blocks in the evidence, and nobody else. A source that stays silent
+is a warning; where what it was asked for stays not checked for it, the exit status is 5.
+
+`--headers` takes Bitcoin headers as nodes keep them, 80 bytes each; the file may begin with the
+line `bitcoin headers from HEIGHT`. They are believed from a checkpoint of the policy on.
+
+`--json`: the verdict as in [verification.md](../spec/verification.md), with `path`; of several
+paths `verdicts` and `exit_status`.
+""",
+    "inspect": """\
+Prints what was recomputed, not what the proof claims, and for each hash the command of a stock tool
+that gives the same. The exit status only says whether the proof could be read.
+
+`--extract` writes tokens as DER, certificates as PEM, headers and checkpoints as they are, and
+`commands.txt`. A root certificate that the policy does not trust is called
+`…root-from-the-proof.pem`: compare it with what the authority publishes before a check against it
+means anything.
+""",
+    "policy": """\
+`show` prints the policy in force, or FILE; `check` says whether FILE is a policy; `default` prints
+the policy of this release byte for byte.
+""",
+    "admin": """\
+`status` and `rounds` ask a running service. The others read its data folder, beside the running
+service or without it. A backup leaves out the log's private key.
+""",
+    "completion": """\
+`eval "$(vestige completion bash)"`, the same for zsh; `vestige completion fish | source`.
+""",
+    "demo": """\
+Starts the real service with a chain in this process and a time-stamping authority made for the
+occasion, stamps copies of the files, waits until the proofs are final, stops everything, verifies
+them in a process that can open no socket, and shows what one changed byte does. Its policy, of
+class `test`, lies beside the proofs: what it verifies shows nothing to anybody else.
+""",
+    "serve": """\
+Every other setting is a flag too: [settings.md](settings.md).
+""",
+}
+
+
+def commands_guide() -> str:
+    """Return the whole guide as Markdown."""
+    summaries = {verb.name: verb.summary for verb in VERBS} | EXTERNAL_VERBS
+    parts = [_HEAD]
+    parsers = verb_parsers()
+    for name, summary in summaries.items():
+        parser = parsers[name]
+        parts.append(f"\n## vestige {name}\n\n{_sentence(summary)}\n\n{_NOTES[name]}")
+        parts.append(_table(parser))
+        for action, child in _actions(parser):
+            parts.append(f"\n### vestige {name} {action}\n\n{_sentence(child.description or '')}\n")
+            parts.append(_table(child))
+    return "".join(parts)
+
+
+def _table(parser: argparse.ArgumentParser) -> str:
+    rows = [f"| {what} | {text} |\n" for what, text in _arguments(parser)]
+    return "\n| argument | meaning |\n|---|---|\n" + "".join(rows) if rows else ""
+
+
+def _arguments(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
+    """Yield each argument that is shown, with its help."""
+    for action in parser._actions:
+        if action.help in (None, argparse.SUPPRESS) or action.dest in ("help", "json", "quiet"):
+            continue
+        takes = str(action.metavar or "|".join(map(str, action.choices or ())))
+        takes = takes.replace("|", "\\|")
+        value = "" if action.nargs == 0 else f" {takes}"
+        names = ", ".join(f"`{option}{value}`" for option in action.option_strings)
+        yield names or f"`{takes}`", str(action.help).replace("%%", "%")
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."
+
+
+if __name__ == "__main__":
+    sys.stdout.write(commands_guide())
