@@ -268,7 +268,10 @@ class AnchorBackend(Protocol):
 
         Raises:
             BackendUnavailableError, ReorgError: call again later; nothing changed.
-            BackendRejectedError, BackendProtocolError: this attempt cannot go on as it is.
+            BackendRejectedError, BackendProtocolError: this attempt cannot go on as it is. It is
+                failed at once, and a fresh round follows; from ``pending`` on it is asked again
+                first, with long waits, since one bad answer does not undo a promise.
+            LogIntegrityError: our own log contradicts itself; everything stops.
         """
 
     def health(self) -> Health:

@@ -4,7 +4,7 @@ One thread for each backend, so that one that is slow, down or hanging never hol
 for our own chores (times of commits, tokens into the log, alarms), one for the publisher. All state
 is in the round store: stopping at any moment loses nothing, and a new process goes on from there.
 
-Rules: ``docs/spec/log.md`` for rounds; :mod:`anchor.service.attempt_step` for errors;
+Rules: ``docs/spec/rounds.md``; :mod:`anchor.service.attempt_step` for errors;
 :mod:`anchor.service.backend_worker` for what is stored when. A LogIntegrityError anywhere stops
 every thread and is told as the event ``fatal``; the process should end then.
 """
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from random import SystemRandom
 from typing import Final
 
-from anchor.errors import ConfigError, LogIntegrityError, NotFoundError, VestigeError
+from anchor.errors import ConfigError, LogIntegrityError, NotFoundError
 from anchor.ports import (
     TERMINAL_PHASES,
     AnchorBackend,
@@ -218,7 +218,7 @@ class Anchorer:
             self._tokens.submit_waiting()
         except LogIntegrityError:
             raise
-        except VestigeError as exc:
+        except Exception as exc:  # noqa: BLE001 - also what a submission that timed out raises
             # The log takes no digests now; they wait on disk, and an alarm counts them.
             self._report.note_trouble("tokens", exc)
         else:

@@ -130,6 +130,9 @@ def _details(attempt: Attempt) -> Json:
         for key in ("transaction_hash", "calendar", "witness", "chain_id", "contract"):
             if isinstance(attestation.get(key), str | int):
                 details[key] = attestation[key]
+        for run in attestation.get("headers") or ():
+            if isinstance(run, dict) and isinstance(run.get("height"), int):
+                details["block_height"] = run["height"]
     sources: list[Any] = [attempt.data, attempt.data.get("public")]
     for source in sources:
         if not isinstance(source, dict):

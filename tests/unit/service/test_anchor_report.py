@@ -294,6 +294,18 @@ def test_tokens_that_the_log_refuses_are_an_alarm(scene):
     assert scene.anchorer.status()["tokens_waiting"] == 2
 
 
+def test_a_submission_of_tokens_that_times_out_stops_no_chores(scene):
+    def slow(_digest: bytes) -> int:
+        raise TimeoutError
+
+    tsa = ScriptedBackend(then=lambda r, a: final(r, a, kind="rfc3161", token=base64_text(b"t")))
+    anchorer = scene.open(tsa, submit_digest=slow)
+    scene.log.grow(1)
+    scene.turn(60.0)
+    assert anchorer.run_chores() == 1.0
+    assert anchorer.status()["tokens_waiting"] == 1
+
+
 def test_health_that_raises_is_shown_and_stops_nothing(scene):
     backend = ScriptedBackend()
 

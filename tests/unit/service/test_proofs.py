@@ -358,6 +358,14 @@ def test_standing_goes_from_accepted_to_final(scene):
     assert all(a["expected_at"] is None for a in final["anchors"])
 
 
+def test_a_calendars_block_is_shown(scene):
+    digest, *_ = scene.log.grow(1)
+    scene.put_bitcoin(scene.round())
+    (anchor,) = scene.standing(digest)["anchors"]
+    assert (anchor["block_height"], anchor["calendar"]) == (0, evidence.CALENDAR)
+    assert scene.standing(digest)["state"] == "final"
+
+
 def test_failed_attempts_are_not_shown_as_standing(scene):
     digest, *_ = scene.log.grow(1)
     scene.put(scene.round(), "evm:31337", phase=Phase.FAILED)
