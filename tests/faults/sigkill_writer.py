@@ -16,11 +16,12 @@ import threading
 from pathlib import Path
 
 from anchor.service.sequencer import Sequencer
-from anchor.stores.packed import digest_index
+from anchor.stores.packed import digest_index, index_run
 from tests.fakes.log import SIGNER, digests, open_log
 
 # Small, so that kills meet the merging too.
 digest_index._INLINE_KEYS = 128  # type: ignore[misc]
+index_run._FILTER_FROM = 500  # type: ignore[misc]
 _POOL = 40_000
 
 

@@ -22,7 +22,7 @@ from anchor.errors import LogIntegrityError, StoreUnavailableError
 from anchor.ports import CommittedTree
 from anchor.service.sequencer import Sequencer, Submission
 from anchor.service.signer import LogSigner
-from anchor.stores.packed import PackedLog, PackedReader, digest_index, fsck
+from anchor.stores.packed import PackedLog, PackedReader, digest_index, fsck, index_run
 from tests.fakes.faulty_disk import FaultyDisk
 from tests.fakes.log import SIGNER, LogModel, digests, open_log, split
 
@@ -134,6 +134,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(digest_index, "_INLINE_KEYS", 64)
+    monkeypatch.setattr(index_run, "_FILTER_FROM", 100)
     monkeypatch.setattr(digest_index, "_RETRY_AFTER_S", 0.01)
     bench = Bench(tmp_path)
     bench.submit(range(300))

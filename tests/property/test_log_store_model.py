@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from anchor.errors import StoreUnavailableError
-from anchor.stores.packed import PackedReader, digest_index, fsck
+from anchor.stores.packed import PackedReader, digest_index, fsck, index_run
 from tests.fakes.faulty_disk import FaultyDisk
 from tests.fakes.log import SIGNER, LogModel, append_and_commit, committed_tree, digests, open_log
 
@@ -51,6 +51,7 @@ class LogMachine(RuleBasedStateMachine):
         self._patch = pytest.MonkeyPatch()
         # Small enough that files are written and merged within one run.
         self._patch.setattr(digest_index, "_INLINE_KEYS", 16)
+        self._patch.setattr(index_run, "_FILTER_FROM", 50)
         self._folder = tempfile.TemporaryDirectory()
         self.model = LogModel()
         self.disk = FaultyDisk()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,12 +39,10 @@ class AppendPlan:
             leaf_indices = leaf_indices[first]
         return cls(leaf_indices.astype(np.uint64), created, int(numbers[-1]))
 
-    def only_new(self, digests: bytes, hashes: Sequence[bytes]) -> tuple[bytes, list[bytes]]:
-        """Return the new ones of the digests and of their leaf hashes."""
+    def only_new(self, digests: bytes) -> bytes:
+        """Return the new ones of the digests."""
         rows = np.frombuffer(digests, dtype=np.uint8).reshape(-1, RECORD_BYTES)
-        return rows[self.created].tobytes(), [
-            hashes[i] for i in np.flatnonzero(self.created).tolist()
-        ]
+        return rows[self.created].tobytes()
 
 
 def _first_occurrences(digests: bytes, keys: NDArray[np.uint64]) -> NDArray[np.int64] | None:

@@ -162,10 +162,10 @@ class DigestIndex:
 
     def find(self, digest: bytes) -> int | None:
         """Return the first leaf index of one digest, or None."""
-        key = np.uint64(self._key.key(digest))
+        key = self._key.key(digest)
         for run in self._runs:
-            slot = int(run.keys.searchsorted(key))
-            while slot < len(run) and run.keys[slot] == key:
+            slot = run.slot_of(key)
+            while slot is not None and slot < len(run) and int(run.keys[slot]) == key:
                 position = int(run.positions[slot])
                 if self._entries.read(position, 1) == digest:
                     return position
@@ -183,11 +183,9 @@ class DigestIndex:
         order = wanted.argsort()
         needles = wanted[order]
         for run in self._runs:
-            slots = run.keys.searchsorted(needles)
-            np.minimum(slots, len(run) - 1, out=slots)
-            hits = np.flatnonzero(run.keys[slots] == needles)
+            hits, slots = run.slots_of(needles)
             if len(hits):
-                self._check(run, slots[hits], order[hits], rows, found)
+                self._check(run, slots, order[hits], rows, found)
                 absent = found[order] < 0
                 order, needles = order[absent], needles[absent]
                 if not len(order):

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,8 +50,6 @@ DEFAULT_RESERVE_BYTES: Final = 256 << 20
 _KEEP_EVERY: Final = 65_536
 # The most that one append takes; so a longer tail behind the checkpoint was no interrupted append.
 _MAX_APPEND: Final = limits.MAX_RAW_DIGESTS
-# Below this the other thread costs more than it saves.
-_PARALLEL_FROM: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,6 @@ class PackedLog(PackedReader):
         self._appended: _Appended | None = None
         self._tail_doubtful = self._row_doubtful = False
         self._closed = False
-        self._helper: ThreadPoolExecutor | None = None
         self._lock_fd = lock_folder(folder)
         try:
             self._open(folder, self._disk, read_only=False, index_file_keys=index_file_keys)
@@ -131,7 +127,7 @@ class PackedLog(PackedReader):
                 "an append waits for its commit", code="store.conflict.appended"
             )
         keys = self._index.keys(digests)
-        known, hashes = self._look_up_and_hash(digests, keys)
+        known = self._index.find_many(digests, keys)
         plan = AppendPlan.of(digests, keys, known, self.size)
         if not plan.created.any():
             tree = self._committed
@@ -140,10 +136,10 @@ class PackedLog(PackedReader):
             return AppendedTree(tree.tree_size, tree.root_hash, plan.leaf_indices, plan.created)
         self._require_room(plan.n_new)
         if plan.n_new < len(keys):
-            digests, hashes = plan.only_new(digests, hashes)
+            digests = plan.only_new(digests)
             keys = keys[plan.created]
         edge = self._edge.copy()
-        completed = edge.append_many(hashes)
+        completed = edge.append_many(leaf_hashes(split_records(digests)))
         try:
             self._tree.write(self.size, digests, completed)
         except BaseException:
@@ -153,22 +149,6 @@ class PackedLog(PackedReader):
         appended = AppendedTree(edge.size, edge.root_hash(), plan.leaf_indices, plan.created)
         self._appended = _Appended(appended, edge, keys)
         return appended
-
-    def _look_up_and_hash(
-        self, digests: bytes, keys: NDArray[np.uint64]
-    ) -> tuple[NDArray[np.int64], list[bytes]]:
-        """Return what the index knows and the leaf hashes, both at once where there are many.
-
-        Searching leaves the interpreter to other threads, hashing does not, so the two fit beside
-        each other; where digests turn out to be known their hashes were made for nothing.
-        """
-        if len(keys) < _PARALLEL_FROM:
-            return self._index.find_many(digests, keys), leaf_hashes(split_records(digests))
-        if self._helper is None:
-            self._helper = ThreadPoolExecutor(1, thread_name_prefix="log-lookup")
-        known = self._helper.submit(self._index.find_many, digests, keys)
-        hashes = leaf_hashes(split_records(digests))
-        return known.result(), hashes
 
     def commit(self, tree: CommittedTree) -> None:
         """See the port."""
@@ -279,8 +259,6 @@ class PackedLog(PackedReader):
         """See the port."""
         self._closed = True
         super().close()
-        if self._helper is not None:
-            self._helper.shutdown()
         if self._lock_fd >= 0:
             descriptor, self._lock_fd = self._lock_fd, -1
             os.close(descriptor)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anchor.stores.packed import PackedReader, digest_index
+from anchor.stores.packed import PackedReader, digest_index, index_run
 from anchor.stores.packed.digest_index import DigestIndex, _next_merge
 from anchor.stores.packed.digest_key import DigestKey
 from anchor.stores.packed.disk import Disk
@@ -21,6 +22,7 @@ from tests.fakes.log import LogModel, append_and_commit, digest, digests, open_l
 @pytest.fixture(autouse=True)
 def small_merges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digest_index, "_INLINE_KEYS", 64)
+    monkeypatch.setattr(index_run, "_FILTER_FROM", 100)
 
 
 class Bench:
@@ -142,7 +144,51 @@ def test_merged_run_is_the_same_in_memory_and_on_disk(tmp_path: Path, monkeypatc
     assert (disk.positions == memory.positions).all()
     assert (np.diff(disk.keys.astype(object)) >= 0).all()
     assert sorted(disk.positions.tolist()) == list(range(first))
-    assert (tmp_path / "run").stat().st_size == 12 * first
+    assert (tmp_path / "run").stat().st_size == 12 * first + len(disk.filter)
+    assert (disk.filter == memory.filter).all()
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 1_024, 1_025, 5_000])
+def test_filter_has_a_bit_for_every_key_and_few_others(tmp_path: Path, count: int) -> None:
+    dice = np.random.default_rng(count)
+    keys = dice.integers(0, 2**64, count, dtype=np.uint64)
+    keys[:3] = [0, 2**64 - 1, 2**63]
+    run = IndexRun.from_keys(0, keys)
+    assert len(run.filter) == (0 if count < 100 else 2 ** ((count - 1).bit_length() - 1))
+    assert not len(run.filter) or 4 <= len(run.filter) * 8 / count <= 8
+    ordered = np.sort(keys)
+    which, slots = run.slots_of(ordered)
+    assert which.tolist() == list(range(count))
+    assert (run.keys[slots] == ordered).all()
+    strangers = np.sort(dice.integers(0, 2**64, 10_000, dtype=np.uint64))
+    assert run.slots_of(strangers)[0].tolist() == []
+    assert [run.slot_of(int(key)) for key in strangers[:200]] == [None] * 200
+    assert [run.slot_of(int(key)) for key in ordered] == slots.tolist()
+    if len(run.filter):
+        n_set = int(np.unpackbits(run.filter).sum())
+        assert count * 0.8 < n_set <= count
+        shift = 64 - (len(run.filter) * 8).bit_length() + 1
+        for key in keys.tolist():
+            assert run.filter[key >> shift >> 3] >> (key >> shift & 7) & 1
+
+
+def test_filter_turns_strangers_away_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = np.random.default_rng(5)
+    run = IndexRun.from_keys(0, dice.integers(0, 2**64, 4_096, dtype=np.uint64))
+    searched: list[int] = []
+
+    class Counting:
+        def searchsorted(self, needles):
+            searched.append(len(needles))
+            return run.keys.searchsorted(needles)
+
+        def __getitem__(self, slots):
+            return run.keys[slots]
+
+    counting = dataclasses.replace(run, keys=Counting())
+    strangers = np.sort(dice.integers(0, 2**64, 10_000, dtype=np.uint64))
+    assert counting.slots_of(strangers)[0].tolist() == []
+    assert searched[0] < 2_500
 
 
 def test_equal_keys_keep_the_order_of_their_leaves(tmp_path: Path) -> None:
@@ -163,7 +209,12 @@ def test_file_of_another_size_is_not_loaded(tmp_path: Path) -> None:
 def run_of(count: int, first: int = 0, *, on_disk: bool = False) -> IndexRun:
     keys = np.arange(count, dtype=np.uint64)
     return IndexRun(
-        first, first + count, keys, keys.astype(np.uint32), Path("x") if on_disk else None
+        first,
+        first + count,
+        keys,
+        keys.astype(np.uint32),
+        np.zeros(0, np.uint8),
+        Path("x") if on_disk else None,
     )
 
 

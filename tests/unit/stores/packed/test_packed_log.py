@@ -369,6 +369,7 @@ def test_run_is_durable_with_its_name_before_the_manifest_names_it(tmp_path: Pat
         "run.open",
         "run.write",
         "run.write",
+        "run.write",
         "run.flush",
         "folder.flush",
         "manifest.open",
