@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from anchor.backends.evm.deployment import deploy_registry
+from anchor.backends.evm.evidence import collect_evidence
 from anchor.backends.evm.fees import Offer
 from anchor.backends.evm.keys import CallRequest, EvmKey
 from anchor.backends.evm.registry_contract import anchor_call_data, registry_artifact
@@ -257,10 +259,22 @@ def test_a_stranger_who_copies_the_root_first(
     times = verify_attestation(attestation, CODE_HASH)
     assert "storage" in times
     # Both are in one block, the stranger's first; neither reverted.
-    for digest in (copied.transaction_hash, bytes.fromhex(anchorer.journal.items()[0][1]["hash"])):
-        place = node.fetch_place(digest)
-        assert place is not None
-        assert place.status == 1
+    ours = bytes.fromhex(anchorer.journal.items()[0][1]["hash"])
+    places = [node.fetch_place(digest) for digest in (copied.transaction_hash, ours)]
+    assert [place and place.status for place in places] == [1, 1]
+    assert [place and place.index for place in places] == [0, 1]
+    # A node that mixes them up, both holding the root hash, is not believed.
+    header = node.fetch_header(places[0].block_number)  # type: ignore[union-attr]
+    evidence = collect_evidence(
+        node,
+        round_.root_hash,
+        contract,
+        place=replace(places[1], index=0),  # type: ignore[type-var]
+        block=header,
+        state_headers=(),
+    )
+    assert "transaction" in evidence.missing
+    assert "another transaction" in evidence.missing["transaction"]
 
 
 def test_an_account_without_funds_waits_until_it_has_some(anvil: Anvil, anchorer: Anchorer) -> None:
@@ -433,6 +447,60 @@ def test_call_data_shown_wrongly_is_replaced_by_the_bytes_themselves(
     anvil.mine(6)
     times = verify_attestation(anchorer.run(round_).attestations[0], CODE_HASH)
     assert set(times) == {"transaction", "receipt", "storage"}
+
+
+@pytest.mark.parametrize(
+    ("lie", "code"),
+    [
+        (changed("stateRoot"), "backend.evm.header"),
+        (changed("timestamp"), "backend.evm.header"),
+        (changed("hash"), "backend.evm.header"),
+        (lambda block: {**block, "extraData": "0x" + "00" * 4000}, "backend.evm.header"),
+    ],
+)
+def test_a_header_that_does_not_hash_is_never_given_out(
+    anvil: Anvil, contract: bytes, lie: Any, code: str
+) -> None:
+    node = RpcNode(anvil.url)
+    node._rpc = LyingRpc(node._rpc, "eth_getBlockByNumber", lie)  # type: ignore[assignment]
+    with pytest.raises(BackendProtocolError) as caught:
+        node.fetch_header("latest")
+    assert caught.value.code == code
+
+
+def test_another_block_than_the_one_asked_for_is_noticed(anvil: Anvil, contract: bytes) -> None:
+    node = RpcNode(anvil.url)
+    other = node._rpc.call("eth_getBlockByNumber", "0x1", False)
+    node._rpc = LyingRpc(node._rpc, "eth_getBlockByNumber", lambda _: other)  # type: ignore[assignment]
+    assert node.fetch_header(1) is not None
+    with pytest.raises(BackendProtocolError, match="block 1 where 0"):
+        node.fetch_header(0)
+
+
+@pytest.mark.parametrize(
+    ("method", "lie", "code"),
+    [
+        ("eth_getBlockReceipts", lambda rs: rs[:-1], "backend.evm.receipts"),
+        ("eth_getBlockReceipts", lambda rs: [*rs, rs[0]], "backend.evm.receipts"),
+        (
+            "eth_getBlockByNumber",
+            lambda b: {**b, "transactions": b["transactions"][:-1]},
+            "backend.evm.transactions",
+        ),
+    ],
+)
+def test_items_that_are_not_the_blocks_own_are_never_given_out(
+    anvil: Anvil, anchorer: Anchorer, method: str, lie: Any, code: str
+) -> None:
+    confirmed = anchorer.run(round_of(next(ROOTS)), until=Phase.CONFIRMED)
+    node = RpcNode(anvil.url)
+    header = node.fetch_header(confirmed.data["block_number"])
+    assert header is not None
+    node._rpc = LyingRpc(node._rpc, method, lie)  # type: ignore[assignment]
+    fetch = node.fetch_receipts if "Receipts" in method else node.fetch_transactions
+    with pytest.raises(BackendProtocolError) as caught:
+        fetch(header)
+    assert caught.value.code == code
 
 
 PROOF_LIES = {

@@ -11,6 +11,7 @@ import pytest
 
 from anchor.backends.evm.backend import EvmBackend
 from anchor.backends.evm.deployment import deploy_registry
+from anchor.backends.evm.evidence import unproven_parts
 from anchor.backends.evm.fees import Offer
 from anchor.backends.evm.in_process_node import InProcessNode
 from anchor.backends.evm.keys import CallRequest, EvmKey
@@ -216,6 +217,24 @@ def test_without_logs_a_strangers_root_is_shown_by_storage_alone(bent: BentNode,
     [attestation] = anchorer.run(round_of(root)).attestations
     assert "transaction_hash" not in attestation
     assert set(verify_attestation(attestation, CODE_HASH)) == {"storage"}
+
+
+def test_without_logs_a_transaction_of_ours_is_known_from_the_book(bent: BentNode) -> None:
+    anchorer = anchorer_on(bent)
+    bent.bent["fetch_log_transactions"] = raises(BackendRejectedError("no logs here"))
+    [attestation] = anchorer.run(round_of(fresh_root())).attestations
+    assert set(verify_attestation(attestation, CODE_HASH)) == {"transaction", "receipt", "storage"}
+
+
+def test_a_registry_that_answers_late_does_not_hide_our_transaction(bent: BentNode) -> None:
+    """A node behind a load balancer shows the receipt, and the state of a block before it."""
+    anchorer = anchorer_on(bent)
+    bent.bent["call"] = lambda *_: bytes(64)
+    round_ = round_of(fresh_root())
+    confirmed = anchorer.run(round_, until=Phase.CONFIRMED)
+    assert confirmed.data["ours"] is True
+    bent.bent.clear()
+    anchorer.run(round_)
 
 
 def test_overtaken_in_the_pool_the_first_transaction_is_the_evidence() -> None:
@@ -804,6 +823,13 @@ def test_evidence_that_does_not_verify_is_never_saved(bent: BentNode) -> None:
         assert anchorer.step(round_).phase is Phase.CONFIRMED
     bent.bent.clear()
     verify_attestation(anchorer.run(round_).attestations[0], CODE_HASH)
+
+
+def test_an_account_of_other_code_proves_nothing(shared: InProcessNode) -> None:
+    account = EvmKey(shared.funded_key()).address
+    unproven = unproven_parts(shared, account)
+    assert set(unproven) == {"storage"}
+    assert "not the registry's" in unproven["storage"]
 
 
 def test_a_registry_answer_of_another_length(bent: BentNode) -> None:
