@@ -23,13 +23,13 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 from anchor.errors import VestigeError
-from anchor.verify.verdict import Status
 
+# Keyed by the values of anchor.verify.verdict.Status, which would bring in the judge.
 SIGNS: Final = {
-    Status.VERIFIED: ("✓ verified", "32"),
-    Status.FAILED: ("✕ failed", "31"),
-    Status.PENDING: ("… pending", "33"),
-    Status.NOT_CHECKED: ("○ not checked", "90"),
+    "verified": ("✓ verified", "32"),
+    "failed": ("✕ failed", "31"),
+    "pending": ("… pending", "33"),
+    "not_checked": ("○ not checked", "90"),
 }
 _ASCII: Final = {
     ord("✓"): "+", ord("✕"): "x", ord("○"): "o", ord("…"): "...", ord("–"): "-", ord("‖"): "||",
@@ -50,8 +50,8 @@ class Painted:
 Cell = str | Painted
 
 
-def word(status: Status) -> Painted:
-    """Return the sign and word of a status."""
+def word(status: str) -> Painted:
+    """Return the sign and word of a status (``anchor.verify.verdict.Status`` or its value)."""
     return Painted(*SIGNS[status])
 
 

@@ -17,7 +17,6 @@ from anchor.cli._output import Output, padded, word
 from anchor.cli._progress import Progress
 from anchor.cli.program import common_arguments
 from anchor.errors import LogIntegrityError, NotFoundError
-from anchor.verify.verdict import Status
 
 if TYPE_CHECKING:
     from anchor.stores.packed import PackedReader
@@ -154,13 +153,13 @@ def _fsck(args: argparse.Namespace, out: Output) -> int:
             report = fsck(log, progress=progress.reached)
     finally:
         log.close()
-    status = Status.VERIFIED if report.ok else Status.FAILED
+    status = "verified" if report.ok else "failed"
     out.line(f"{report.tree_size:,} entries, {report.n_checkpoints:,} checkpoints  ", word(status))
     for problem in report.problems:
         out.line(f"  {problem}")
     out.object(
         {
-            "status": status.value,
+            "status": status,
             "tree_size": report.tree_size,
             "root_hash": report.root_hash.hex() if report.root_hash else None,
             "n_checkpoints": report.n_checkpoints,

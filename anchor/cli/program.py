@@ -27,6 +27,7 @@ _GROUP: Final = "anchor.commands"
 _DEBUG: Final = "VESTIGE_DEBUG"
 # One command lives for moments: collecting cycles while modules load costs more than it frees.
 _COLLECT_EVERY: Final = 50_000
+_EXTRAS: Final = {"httpx": "client", "keyring": "recorder", "web3": "evm", "eth_tester": "demo"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,10 @@ def run_program(argv: Sequence[str] | None = None) -> int:
     out = Output(as_json="--json" in words, quiet=bool({"-q", "--quiet"} & set(words)))
     try:
         return _run(words, out)
+    except ModuleNotFoundError as error:
+        return _failed(_missing(error), out)
     except VestigeError as error:
-        if os.environ.get(_DEBUG):
-            traceback.print_exc()
-        status = _exit_status.exit_status_of(error)
-        out.error(error)
-        out.object({"error": error_to_json(error), "exit_status": status})
-        return status
+        return _failed(error, out)
     except SystemExit as exit_:
         return int(exit_.code or 0)  # --help has printed and is done
     except KeyboardInterrupt:
@@ -159,18 +157,17 @@ def _external(name: str, attribute: str | None) -> Any:
     """Return the command, or something else that stands in its module."""
     from importlib.metadata import entry_points
 
-    hint = "install it with: pip install 'vestige[all]'"
     found = next(iter(entry_points(group=_GROUP, name=name)), None)
     if found is None:
-        raise ConfigError(f"vestige {name} is not installed", code="config.missing", hint=hint)
+        raise ConfigError(
+            f"vestige {name} is not installed",
+            code="config.missing",
+            hint="install it with: pip install 'vestige[all]'",
+        )
     try:
         return getattr(import_module(found.module), attribute or found.attr)
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"vestige {name} needs {error.name}, which is not installed",
-            code="config.missing",
-            hint=hint,
-        ) from error
+        raise _missing(error) from error
 
 
 def _run(words: list[str], out: Output) -> int:
@@ -200,6 +197,26 @@ def _version(out: Output) -> int:
     out.line(f"vestige {version('vestige')}")
     out.object({"version": version("vestige")})
     return _exit_status.OK
+
+
+def _failed(error: VestigeError, out: Output) -> int:
+    if os.environ.get(_DEBUG):
+        traceback.print_exc()
+    status = _exit_status.exit_status_of(error)
+    out.error(error)
+    out.object({"error": error_to_json(error), "exit_status": status})
+    return status
+
+
+def _missing(error: ModuleNotFoundError) -> ConfigError:
+    """Say which of the distribution's extras brings a package that is not there."""
+    package = (error.name or "?").partition(".")[0]
+    extra = _EXTRAS.get(package, "all")
+    return ConfigError(
+        f"this needs the package {package}, which is not installed",
+        code="config.missing",
+        hint=f"install it with: pip install 'vestige[{extra}]'",
+    )
 
 
 def _unexpected(error: Exception, out: Output) -> int:

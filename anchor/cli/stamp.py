@@ -16,10 +16,8 @@ from anchor.client.call import parse_digest
 from anchor.client.evidence import PROOF_SUFFIX
 from anchor.client.file_selection import select_files
 from anchor.client.known_logs import KnownLogs, state_folder
-from anchor.client.ots_file import write_ots_beside
 from anchor.client.service_client import ServiceClient
 from anchor.client.stamping import Stampable, Stamped, Stamper, load_present
-from anchor.client.upgrading import Upgrader
 from anchor.client.waiting import wait_until
 from anchor.errors import IncompleteProofError, UsageError, VestigeError
 from anchor.proof.policy import Policy
@@ -132,6 +130,9 @@ def _finish(
     results: list[Stamped],
 ) -> Iterator[Stamped]:
     """Fetch what was added to each proof, and write its ``.ots``."""
+    from anchor.client.ots_file import write_ots_beside
+    from anchor.client.upgrading import Upgrader
+
     upgrader = Upgrader(policy, now=now(), service=service, logs=logs)
     for result in results:
         if result.proof is None:

@@ -14,8 +14,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -84,26 +84,36 @@ def file_digest(path: Path, algorithm: str = "sha256") -> bytes:
     return hasher.digest()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, durable_name: bool = True) -> None:
     """Write a file, whole or not at all, with the mode that the umask gives (0644 as a rule).
+
+    Args:
+        path: where to.
+        data: its bytes.
+        durable_name: make the rename durable too; False leaves that to :func:`sync_folder`, once
+            for many files.
 
     Raises:
         StoreUnavailableError: the folder or disk does not take it; what was there stays.
     """
+    draft = path.with_name(f".vestige-{secrets.token_hex(8)}.tmp")
     with _translated(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".vestige-", suffix=".tmp")
+        # 0666 less the umask, which the system applies; a file that is replaced keeps its mode.
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fchmod(file.fileno(), _mode(path))
+                with contextlib.suppress(FileNotFoundError):
+                    os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
                 os.fsync(file.fileno())
-            Path(name).replace(path)
+            draft.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                Path(name).unlink()
+                draft.unlink()
             raise
-        _sync_folder(path.parent)
+        if durable_name:
+            sync_folder(path.parent)
 
 
 def beside(path: Path, suffix: str) -> Path:
@@ -126,17 +136,8 @@ def _version(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _mode(path: Path) -> int:
-    """Keep the mode of a file that is replaced; a new one gets what the umask leaves of 0666."""
-    with contextlib.suppress(OSError):
-        return stat.S_IMODE(path.stat().st_mode)
-    umask = os.umask(0o022)
-    os.umask(umask)
-    return 0o666 & ~umask
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system lets a folder be synced."""
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the system lets a folder be synced."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

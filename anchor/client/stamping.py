@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,13 @@ from typing import Final
 from anchor import limits
 from anchor.client.evidence import PROOF_SUFFIX
 from anchor.client.known_logs import KnownLogs
-from anchor.client.local_file import beside, file_digest, load_bytes, write_atomically
+from anchor.client.local_file import (
+    beside,
+    file_digest,
+    load_bytes,
+    sync_folder,
+    write_atomically,
+)
 from anchor.client.service_client import ServiceClient
 from anchor.client.tile_hashes import TileHashes
 from anchor.errors import (
@@ -40,6 +47,7 @@ from anchor.proof.proof import Inclusion, Proof
 OPENING_BYTES: Final = 16
 # One request: small ones as JSON, large ones as raw bytes.
 CHUNK_FILES: Final = 10_000
+_WRITERS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,7 @@ class Stamper:
             fetch_tile=self._service.fetch_tile,
         )
         hashes = TileHashes(self._service.fetch_tile, checkpoint.tree_size)
+        proofs = []
         for item, leaf in zip(items, submitted.leaves, strict=True):
             path = inclusion_path(leaf.leaf_index, checkpoint.tree_size, hashes.read_hash)
             verify_inclusion(
@@ -145,13 +154,8 @@ class Stamper:
             inclusion = Inclusion(
                 leaf.leaf_index, checkpoint.tree_size, tuple(path), submitted.checkpoint
             )
-            proof = Proof(item.digest, item.opening, (inclusion,))
-            try:
-                write_atomically(item.proof_path, serialize_proof(proof))
-            except VestigeError as error:
-                yield Stamped(item.path, item.proof_path, error=error)
-            else:
-                yield Stamped(item.path, item.proof_path, proof, created=leaf.created)
+            proofs.append(Proof(item.digest, item.opening, (inclusion,)))
+        yield from _write(items, proofs, [leaf.created for leaf in submitted.leaves])
 
     def _prepare(self, path: Path, error: VestigeError | None) -> Stampable | Stamped:
         proof_path = beside(path, PROOF_SUFFIX)
@@ -169,6 +173,25 @@ class Stamper:
         opening = self._draw(OPENING_BYTES)
         entry = hashlib.sha256(digest + opening).digest()
         return Stampable(path, proof_path, entry, opening)
+
+
+def _write(
+    items: Sequence[Stampable], proofs: Sequence[Proof], created: Sequence[bool]
+) -> Iterator[Stamped]:
+    """Write the proofs, several at a time: each waits for the disk, and they can wait together."""
+
+    def write(item: Stampable, proof: Proof, new: bool) -> Stamped:
+        try:
+            write_atomically(item.proof_path, serialize_proof(proof), durable_name=False)
+        except VestigeError as error:
+            return Stamped(item.path, item.proof_path, error=error)
+        return Stamped(item.path, item.proof_path, proof, created=new)
+
+    with ThreadPoolExecutor(min(_WRITERS, len(items))) as pool:
+        written = list(pool.map(write, items, proofs, created))
+    for folder in {item.proof_path.parent for item in items}:
+        sync_folder(folder)
+    yield from written
 
 
 def load_present(proof_path: Path, digest: bytes, *, force: bool) -> Proof | None:

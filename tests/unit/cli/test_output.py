@@ -44,7 +44,7 @@ def test_four_words_have_four_signs_and_no_two_share_a_colour():
     assert len({text.split()[0] for text, _ in SIGNS.values()}) == 4
     assert len({colour for _, colour in SIGNS.values()}) == 4
     for status, (text, _) in SIGNS.items():
-        assert text.split(" ", 1)[1] == status.value.replace("_", " ")
+        assert text.split(" ", 1)[1] == str(status).replace("_", " ")
 
 
 def test_colour_is_for_terminals_and_never_without_the_word():

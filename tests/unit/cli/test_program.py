@@ -207,4 +207,11 @@ def test_command_whose_packages_are_missing_names_the_first(run, found):
     found("no_such_package")
     ran = run("serve")
     assert ran.status == 2
-    assert "needs no_such_package" in ran.err
+    assert "needs the package no_such_package" in ran.err
+
+
+def test_package_that_an_extra_brings_is_named_with_the_extra(run, monkeypatch):
+    fail_with(monkeypatch, ModuleNotFoundError("No module named 'httpx'", name="httpx"))
+    ran = run("stamp", "x")
+    assert ran.status == 2
+    assert "pip install 'vestige[client]'" in ran.err

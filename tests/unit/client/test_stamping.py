@@ -151,10 +151,10 @@ def test_one_failure_does_not_stop_the_others(desk):
 def test_proof_that_cannot_be_written_is_that_files_failure(desk, monkeypatch):
     real = stamping.write_atomically
 
-    def write(path, data):
+    def write(path, data, **options):
         if path.name == "a.proof":
             raise StoreError("disk full")
-        real(path, data)
+        real(path, data, **options)
 
     monkeypatch.setattr(stamping, "write_atomically", write)
     results = desk.stamp(desk.file("a"), desk.file("b"))
