@@ -35,6 +35,8 @@ class KeptCheckpoint:
     Args:
         path: of the copy; its folder is made if it is not there.
         log_tree: returns the newest committed tree.
+        empty: the signed checkpoint of the empty log, which is the first copy: a log that ends
+            before the next one is compared with that.
         also_read: further files with checkpoints, which are never written.
     """
 
@@ -42,10 +44,12 @@ class KeptCheckpoint:
         self,
         path: Path,
         log_tree: Callable[[], CommittedTree | None],
+        empty: str,
         also_read: tuple[Path, ...] = (),
     ) -> None:
         self._path = path
         self._log_tree = log_tree
+        self._empty = empty
         self._also_read = also_read
         self._written_size = 0
         self._error = ""
@@ -66,6 +70,8 @@ class KeptCheckpoint:
 
     def start(self) -> None:
         """Begin to follow; once. What is there is replaced by a greater one only."""
+        if self._log_tree() is None and not self._path.exists():
+            self._write(0, self._empty)
         with contextlib.suppress(OSError, FormatError):
             note = parse_note(self._path.read_bytes())
             self._written_size = parse_checkpoint(note.text).tree_size
@@ -88,16 +94,18 @@ class KeptCheckpoint:
 
     def _follow(self) -> None:
         tree = self._log_tree()
-        if tree is None or tree.tree_size <= self._written_size:
-            return
+        if tree is not None and tree.tree_size > self._written_size:
+            self._write(tree.tree_size, tree.checkpoint)
+
+    def _write(self, tree_size: int, checkpoint: str) -> None:
         try:
-            _replace(self._path, tree.checkpoint.encode())
+            _replace(self._path, checkpoint.encode())
         except OSError as exc:
             if not self._error:
                 _log.warning("the checkpoint file %s cannot be written: %s", self._path, exc)
             self._error = exc.strerror or type(exc).__name__
             return
-        self._written_size, self._error = tree.tree_size, ""
+        self._written_size, self._error = tree_size, ""
 
 
 def _replace(path: Path, data: bytes) -> None:

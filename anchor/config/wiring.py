@@ -21,6 +21,7 @@ from anchor.config.kept_checkpoint import KeptCheckpoint
 from anchor.config.service import EventFan, Parts, Service
 from anchor.config.settings import Settings
 from anchor.errors import ConfigError, FormatError
+from anchor.formats.merkle import EMPTY_ROOT
 from anchor.limits import MAX_POLICY_BYTES
 from anchor.ports import AnchorBackend, LogStore, RoundPublisher
 from anchor.proof.codec import proof_from_json
@@ -179,7 +180,23 @@ def _kept_checkpoint(
     if path is None and own_backends:
         return None
     if path is None:
-        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-        path = state / "vestige" / f"{signer.note_key.key_id.hex()}.checkpoint"
+        path = _state_folder() / f"{signer.note_key.key_id.hex()}.checkpoint"
     named = settings.log.known_checkpoint_file
-    return KeptCheckpoint(path, lambda: store.committed, () if named is None else (named,))
+    return KeptCheckpoint(
+        path,
+        lambda: store.committed,
+        signer.sign(0, EMPTY_ROOT),
+        () if named is None else (named,),
+    )
+
+
+def _state_folder() -> Path:
+    state = os.environ.get("XDG_STATE_HOME")
+    try:
+        return Path(state) / "vestige" if state else Path.home() / ".local" / "state" / "vestige"
+    except RuntimeError as exc:
+        raise ConfigError(
+            "log.kept_checkpoint_file: there is no home folder to keep it in",
+            code="config.home",
+            hint="name a file outside the data folder",
+        ) from exc

@@ -94,7 +94,14 @@ def create_app(service: Service) -> Dispatcher:
 
     # FastAPI serves what this returns at /openapi.json.
     app.openapi = openapi  # type: ignore[method-assign]
-    return Dispatcher(guard, quick, app, end_streams=hub.close, openapi=openapi)
+    return Dispatcher(
+        guard,
+        quick,
+        app,
+        max_connections=http.max_connections,
+        end_streams=hub.close,
+        openapi=openapi,
+    )
 
 
 def _framework(hub: EventHub) -> FastAPI:

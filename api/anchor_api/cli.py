@@ -54,7 +54,7 @@ def serve(argv: Sequence[str]) -> int:
         app = create_app(service)
         service.start()
         _announce(url, settings, service.signer.note_key.text, as_json=arguments.json)
-        run_server(app, bound, max_connections=settings.http.max_connections)
+        run_server(app, bound)
     finally:
         bound.close()
         service.stop()

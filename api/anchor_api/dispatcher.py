@@ -35,6 +35,7 @@ class Dispatcher:
         guard: checks every request.
         quick: path to method to application, for whole paths; they add the security headers.
         rest: serves everything else.
+        max_connections: for the server; connections past that get 503.
         end_streams: ends what never ends by itself.
         openapi: returns the description of all routes.
     """
@@ -45,12 +46,14 @@ class Dispatcher:
         quick: Mapping[str, Mapping[str, AsgiApp]],
         rest: AsgiApp,
         *,
+        max_connections: int,
         end_streams: Callable[[], None],
         openapi: Callable[[], dict[str, Any]],
     ) -> None:
         self._guard = guard
         self._quick = quick
         self._rest = rest
+        self.max_connections = max_connections
         self.end_streams = end_streams
         self.openapi = openapi
 

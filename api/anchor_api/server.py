@@ -18,14 +18,15 @@ import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from anchor.errors import ConfigError
-from anchor_api.asgi import Receive, Scope, Send
+from anchor.errors import ConfigError, OverloadedError
+from anchor_api.asgi import Receive, Scope, Send, send_answer
 from anchor_api.guard import bracketed
+from anchor_api.problems import RequestError, refusal
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,13 @@ _START_S: Final = 30.0
 
 
 class Application(Protocol):
-    """An ASGI application with streams that never end by themselves."""
+    """An ASGI application with streams that never end by themselves.
+
+    Attributes:
+        max_connections: connections past that get 503.
+    """
+
+    max_connections: int
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
@@ -48,7 +55,14 @@ class Application(Protocol):
 
 
 class BoundedHeadProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with limits on how long and how large the head of a request may be."""
+    """uvicorn's protocol with limits on heads and connections, and refusals that are problems."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._served = self.app
+        # uvicorn would answer in plain text.
+        self._max_connections = self.limit_concurrency
+        self.limit_concurrency = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for the first head."""
@@ -83,7 +97,22 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         """Note the end of a head."""
         self._in_head = False
         self._stop_waiting()
+        most = self._max_connections
+        self.app = self._served if most is None or len(self.connections) <= most else _overloaded
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, and end the connection."""
+        error = RequestError(msg.rstrip(".").lower(), code="http.malformed")
+        answer = refusal(error, close=True)
+        headers = [
+            *answer.headers,
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + answer.body)
+        self.transport.close()
 
     def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(_HEAD_S, self.transport.close)
@@ -92,6 +121,11 @@ class BoundedHeadProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+async def _overloaded(_scope: Scope, _receive: Receive, send: Send) -> None:
+    error = OverloadedError("too many connections", code="overloaded.connections")
+    await send_answer(send, refusal(error, close=True))
 
 
 class _Server(uvicorn.Server):
@@ -113,7 +147,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _server(app: Application, max_connections: int) -> _Server:
+def _server(app: Application) -> _Server:
     config = uvicorn.Config(
         app,
         http=BoundedHeadProtocol,
@@ -124,7 +158,7 @@ def _server(app: Application, max_connections: int) -> _Server:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=max_connections,
+        limit_concurrency=app.max_connections,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
@@ -163,15 +197,14 @@ def url_of(bound: socket.socket) -> str:
     return f"http://{bracketed(reached)}:{port}"
 
 
-def run_server(app: Application, bound: socket.socket, *, max_connections: int) -> None:
+def run_server(app: Application, bound: socket.socket) -> None:
     """Serve until SIGINT or SIGTERM, then answer what is under way and return.
 
     Args:
         app: what is served.
         bound: from :func:`bind`; closed at the end.
-        max_connections: connections past that get 503.
     """
-    _server(app, max_connections).run(sockets=[bound])
+    _server(app).run(sockets=[bound])
 
 
 class BackgroundServer:
@@ -181,20 +214,12 @@ class BackgroundServer:
         app: what is served.
         host: address to bind.
         port: 0 takes a free one.
-        max_connections: connections past that get 503.
     """
 
-    def __init__(
-        self,
-        app: Application,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        *,
-        max_connections: int = 2048,
-    ) -> None:
+    def __init__(self, app: Application, host: str = "127.0.0.1", port: int = 0) -> None:
         self._bound = bind(host, port)
         self.url = url_of(self._bound)
-        self._server = _server(app, max_connections)
+        self._server = _server(app)
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
         self._failure: BaseException | None = None
 

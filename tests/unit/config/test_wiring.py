@@ -227,7 +227,7 @@ class Tree:
 def test_the_copy_follows_and_is_never_half_written(tmp_path):
     trees = [Tree(1)]
     path = tmp_path / "a" / "b" / "kept"
-    kept = KeptCheckpoint(path, lambda: trees[-1])
+    kept = KeptCheckpoint(path, lambda: trees[-1], "empty")
     kept.start()
     kept.stop()
     assert kept.read() == ["checkpoint 1\n"]
@@ -238,17 +238,29 @@ def test_the_copy_follows_and_is_never_half_written(tmp_path):
 
 def test_a_copy_that_cannot_be_written_is_seen(tmp_path):
     (tmp_path / "file").write_text("")
-    kept = KeptCheckpoint(tmp_path / "file" / "kept", lambda: Tree(1))
+    kept = KeptCheckpoint(tmp_path / "file" / "kept", lambda: Tree(1), "empty")
     kept.start()
     kept.stop()
     assert kept.state()["error"]
 
 
-def test_an_empty_log_writes_no_copy(tmp_path):
-    kept = KeptCheckpoint(tmp_path / "kept", lambda: None)
+def test_the_copy_of_an_empty_log_is_its_signed_emptiness(tmp_path):
+    kept = KeptCheckpoint(tmp_path / "kept", lambda: None, "empty")
     kept.start()
     kept.stop()
-    assert kept.read() == []
+    assert kept.read() == ["empty"]
+
+
+def test_a_log_that_ended_at_once_goes_on(settings):
+    """As after a power cut before the copy followed for the first time."""
+    service = started(settings)
+    first = settings.log.kept_checkpoint_file.read_text()
+    submit(service, DIGESTS[:32])
+    service.stop()
+    settings.log.kept_checkpoint_file.write_text(first)
+    service = started(settings)
+    assert service.sequencer.read_only_reason is None
+    service.stop()
 
 
 # -- outside parties -------------------------------------------------------------------------------
