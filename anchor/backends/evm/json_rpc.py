@@ -40,8 +40,16 @@ class RpcRefusedError(BackendRejectedError):
 
     default_code = "backend.evm.rpc_error"
 
-    def __init__(self, method: str, rpc_code: int, rpc_message: str) -> None:
-        super().__init__(f"{method}: {quote_peer(rpc_message)} ({rpc_code})")
+    def __init__(
+        self,
+        message: str,
+        *,
+        rpc_code: int = 0,
+        rpc_message: str = "",
+        code: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
         self.rpc_code = rpc_code
         self.rpc_message = rpc_message
 
@@ -88,7 +96,9 @@ class JsonRpc:
             raise BackendUnavailableError(
                 f"{self.host} limits {method}: {quote_peer(message)}", code="backend.evm.busy"
             )
-        raise RpcRefusedError(method, code, message)
+        raise RpcRefusedError(
+            f"{method}: {quote_peer(message)} ({code})", rpc_code=code, rpc_message=message
+        )
 
     def _request(self, method: str, params: tuple[Any, ...]) -> Any:
         from requests import HTTPError, RequestException
