@@ -249,6 +249,21 @@ def test_a_token_outlives_its_certificate_by_a_later_round_of_another_family(sce
     assert statuses(scene.judge(value, LONG_AFTER))["rfc3161"] == [Status.VERIFIED]
 
 
+def test_every_token_of_the_proof_is_protected(scene):
+    digest, *_ = scene.log.grow(3)
+    one = scene.round()
+    first, second = scene.put_token(one, "rfc3161:a"), scene.put_token(one, "rfc3161:b")
+    assert first != second
+    scene.log.add(first)
+    scene.put_bitcoin(scene.round())  # covers the digest and the first token only
+    scene.log.add(second)
+    scene.put_bitcoin(scene.round())
+    value = scene.assemble(digest)
+    paths = [row["inclusions"] for row in value["attestations"] if row["kind"] == "rfc3161"]
+    assert [[i["tree_size"] for i in some] for some in paths] == [[5], [5]]
+    assert statuses(scene.judge(value, LONG_AFTER))["rfc3161"] == [Status.VERIFIED] * 2
+
+
 def test_without_those_paths_the_token_lapses(scene):
     value = scene.assemble(protected_scene(scene))
     for row in value["attestations"]:

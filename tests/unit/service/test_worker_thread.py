@@ -75,6 +75,24 @@ def test_wake_cuts_a_long_wait_short_even_if_it_comes_during_the_work():
     assert thread.wait_stopped(30)
 
 
+def test_one_wake_brings_one_call():
+    calls: queue.Queue = queue.Queue()
+
+    def work() -> float:
+        calls.put(1)
+        return 3600.0
+
+    thread = make(work)
+    thread.start()
+    calls.get(timeout=30)
+    thread.wake()
+    calls.get(timeout=30)
+    with pytest.raises(queue.Empty):
+        calls.get(timeout=0.1)
+    thread.ask_to_stop()
+    assert thread.wait_stopped(30)
+
+
 def test_infinite_wait_is_no_error():
     errors: queue.Queue = queue.Queue()
     thread = make(lambda: float("inf"), errors)
