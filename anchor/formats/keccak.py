@@ -53,8 +53,7 @@ def keccak256(data: bytes) -> bytes:
 def _permute(state: list[int]) -> list[int]:
     """Apply Keccak-f[1600] to 25 lanes of 64 bits, lane ``x + 5 * y``.
 
-    ``a`` to ``e`` are the columns x = 0 to 4 of what a round gets, ``f`` to ``j`` those between pi
-    and chi; the digit is the row y.
+    ``a`` to ``e`` are the columns x = 0 to 4, ``f`` to ``j`` after pi; the digit is the row y.
     """
     m = _LANE
     (a0, b0, c0, d0, e0, a1, b1, c1, d1, e1, a2, b2, c2, d2, e2,

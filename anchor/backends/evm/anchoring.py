@@ -23,28 +23,21 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from anchor.backends.evm.evidence import collect_evidence
-from anchor.backends.evm.fees import (
-    FeeCeilingError,
-    Offer,
-    first_offer,
-    gwei_text,
-    replacement_offer,
-)
-from anchor.backends.evm.keys import CallRequest, EvmKey
+from anchor.backends.evm.fees import FeeCeilingError, gwei_text
+from anchor.backends.evm.keys import EvmKey
 from anchor.backends.evm.node import (
     EvmNode,
     InsufficientFundsError,
     NonceTooLowError,
     UnderpricedError,
 )
-from anchor.backends.evm.registry_contract import anchor_call_data, fetch_record
+from anchor.backends.evm.registry_contract import fetch_record
 from anchor.backends.evm.settings import EvmAnchorSettings
 from anchor.backends.evm.sightings import Sighting, count_reverted, fetch_final_header, look_up
+from anchor.backends.evm.transaction_maker import TransactionMaker
 from anchor.backends.evm.transactions import BookedTransaction, TransactionBook
-from anchor.errors import BackendRejectedError
 from anchor.ports import Attempt, Json, Phase, Round
 
-_GAS_ROOM: Final = 1.25
 _MAX_REVERTS: Final = 2
 # A node behind a load balancer may show the nonce before the receipt.
 _LOOKS_BEFORE_GONE: Final = 3
@@ -75,8 +68,9 @@ class RegistryAnchoring:
         unproven: dict[str, str],
     ) -> None:
         self._node = node
-        self._key = key
+        self._address = key.address
         self._book = book
+        self._maker = TransactionMaker(node, key, book, settings, now=now)
         self._settings = settings
         self._now = now
         self._unproven = unproven
@@ -102,7 +96,7 @@ class RegistryAnchoring:
     # -- scheduled → prepared ----------------------------------------------------------------------
 
     def _prepare(self, round_: Round, attempt: Attempt) -> Attempt:
-        nonce = self._node.fetch_nonce(self._key.address)
+        nonce = self._node.fetch_nonce(self._address)
         holder = self._book.newest_at(nonce)
         if holder is not None and holder.root_hash == round_.root_hash:
             # Signed by an earlier step whose attempt did not reach the disk.
@@ -110,14 +104,7 @@ class RegistryAnchoring:
         waiting = self._who_holds(nonce, holder, round_)
         if waiting:
             return attempt.to(Phase.SCHEDULED, retry_at=self._later(), note=waiting)
-        market = self._node.fetch_fees()
-        ceiling_wei = self._settings.ceiling_wei
-        if holder is None:
-            offer = first_offer(market, ceiling_wei)
-        else:
-            offer = replacement_offer(holder.offer, market, ceiling_wei)
-        reverted = count_reverted(self._node, self._book, round_.root_hash)
-        return self._prepared(attempt, self._sign(round_, nonce, offer, reverted))
+        return self._prepared(attempt, self._maker.make(round_, nonce, replaced=holder))
 
     def _who_holds(self, nonce: int, holder: BookedTransaction | None, round_: Round) -> str:
         """Return what has to be waited for, or "" where the nonce can be used."""
@@ -127,49 +114,10 @@ class RegistryAnchoring:
             if done is not None or self._age_s(holder.signed_at) >= patience_s:
                 return ""
             return f"waiting for the transaction of root {holder.root_hash.hex()[:8]}…"
-        waiting = self._node.fetch_nonce(self._key.address, pending=True) - nonce
+        waiting = self._node.fetch_nonce(self._address, pending=True) - nonce
         if waiting <= 0 or self._age_s(int(round_.created_at.timestamp())) >= patience_s:
             return ""
         return f"{waiting} transactions that were not made here wait under this account"
-
-    def _sign(self, round_: Round, nonce: int, offer: Offer, reverted: int) -> BookedTransaction:
-        """Sign, and write into the book; InsufficientFundsError if it could not be paid."""
-        data = anchor_call_data(round_.root_hash, round_.tree_size)
-        estimate = self._node.estimate_gas(self._key.address, self._settings.contract, data)
-        gas = int(estimate * _GAS_ROOM) << reverted
-        if gas > self._settings.max_gas:
-            raise BackendRejectedError(
-                f"anchoring would take {gas} gas, {self._settings.max_gas} allowed",
-                code="backend.evm.gas",
-            )
-        balance_wei = self._node.fetch_balance_wei(self._key.address)
-        if balance_wei < gas * offer.max_fee_wei:
-            raise InsufficientFundsError(
-                f"the account has {gwei_text(balance_wei)}, up to "
-                f"{gwei_text(gas * offer.max_fee_wei)} wanted",
-                hint=f"send funds to 0x{self._key.address.hex()}",
-            )
-        signed = self._key.sign(
-            CallRequest(
-                chain_id=self._settings.chain_id,
-                nonce=nonce,
-                to=self._settings.contract,
-                data=data,
-                gas=gas,
-                offer=offer,
-            )
-        )
-        booked = BookedTransaction(
-            nonce=nonce,
-            transaction_hash=signed.transaction_hash,
-            raw=signed.raw,
-            root_hash=round_.root_hash,
-            gas=gas,
-            offer=offer,
-            signed_at=int(self._now().timestamp()),
-        )
-        self._book.add(booked)
-        return booked
 
     def _prepared(self, attempt: Attempt, booked: BookedTransaction) -> Attempt:
         return attempt.to(
@@ -213,7 +161,7 @@ class RegistryAnchoring:
         if not booked:
             return attempt.to(Phase.SCHEDULED, data={}, retry_at=None, note="")
         newest = booked[-1]
-        nonce = self._node.fetch_nonce(self._key.address)
+        nonce = self._node.fetch_nonce(self._address)
         if newest.nonce < nonce:
             return self._nonce_used(round_, attempt)
         if newest.nonce > nonce and self._book.newest_at(nonce) is None:
@@ -226,14 +174,12 @@ class RegistryAnchoring:
         return self._hand_in_again(attempt, newest)
 
     def _replace(self, round_: Round, attempt: Attempt, newest: BookedTransaction) -> Attempt:
-        ceiling_wei = self._settings.ceiling_wei
         try:
-            offer = replacement_offer(newest.offer, self._node.fetch_fees(), ceiling_wei)
-        except FeeCeilingError:
+            booked = self._maker.make(round_, newest.nonce, replaced=newest)
+        except (FeeCeilingError, InsufficientFundsError):
             self._hand_in_again(attempt, newest)
             raise
-        reverted = count_reverted(self._node, self._book, round_.root_hash)
-        return self._prepared(attempt, self._sign(round_, newest.nonce, offer, reverted))
+        return self._prepared(attempt, booked)
 
     def _nonce_used(self, round_: Round, attempt: Attempt) -> Attempt:
         """Follow up on a nonce that is used up while none of ours is mined and did its work."""
