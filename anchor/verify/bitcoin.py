@@ -16,7 +16,7 @@ Specification: ``docs/spec/verification.md``, step 7.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from anchor.errors import AttestationError
@@ -119,67 +119,61 @@ class FoundBlock:
 
 
 def _judge_path(path: Path, height: int, context: _Context) -> Judgement:
-    bitcoin, by = context.bitcoin, context.by
-    steps: tuple[Step, ...] = (
-        Step(
-            "7.1", f"operations to Bitcoin block {height}", tuple(path_lines(context.start, path))
-        ),
+    title, lines = f"operations to Bitcoin block {height}", path_lines(context.start, path)
+    base = Judgement(
+        Status.NOT_CHECKED,
+        f"block {height} must have the merkle root {display_hex(path.message)}; "
+        "its header was not given",
+        "bitcoin.header_missing",
+        precision="day",
+        by=context.by,
+        steps=(Step("7.1", title, tuple(lines)),),
     )
     run = context.runs.get(height) or context.known.headers.get(height)
-    block = find_block(height, run, bitcoin, context.known)
+    block = find_block(height, run, context.bitcoin, context.known)
     if block is None:
-        return Judgement(
-            Status.NOT_CHECKED,
-            f"block {height} must have the merkle root {display_hex(path.message)}; "
-            "its header was not given",
-            "bitcoin.header_missing",
-            precision="day",
-            by=by,
-            steps=steps,
-        )
-    header = block.headers[0]
-    if path.message != header.merkle_root:
+        return base
+    if path.message != block.headers[0].merkle_root:
         raise AttestationError(
-            f"the path ends at {display_hex(path.message)}, "
-            f"the merkle root of block {height} is {display_hex(header.merkle_root)}",
+            f"the path ends at {display_hex(path.message)}, the merkle root of block {height} is "
+            f"{display_hex(block.headers[0].merkle_root)}",
             code="bitcoin.merkle_root_mismatch",
         )
     if path.uses_sha1:
-        return Judgement(
-            Status.NOT_CHECKED,
-            "the path uses SHA-1, for which two files can be made to agree",
-            "ots.sha1",
-            precision="day",
-            by=by,
-            steps=steps,
+        return replace(
+            base,
+            reason="the path uses SHA-1, for which two files can be made to agree",
+            code="ots.sha1",
         )
+    return _judge_block(block, height, context.bitcoin, base)
+
+
+def _judge_block(block: _Block, height: int, bitcoin: TrustedBitcoin, base: Judgement) -> Judgement:
+    """Say what a block that the path ends at is worth (steps 7.3 and 7.4)."""
+    shown = display_hex(block.headers[0].block_hash)
     bound, tolerance = _bound(block.headers)
-    lines = tuple(f"{h.raw.hex()} time {h.time}" for h in block.headers)
-    steps += (Step("7.2", f"block {height} {display_hex(header.block_hash)}", lines),)
+    lines = tuple(f"{header.raw.hex()} time {header.time}" for header in block.headers)
+    steps = (*base.steps, Step("7.2", f"block {height} {shown}", lines))
     if block.confirmed_by is None:
-        return Judgement(
-            Status.NOT_CHECKED,
-            f"matches a supplied header: block {height}, {display_hex(header.block_hash)}; "
+        return replace(
+            base,
+            reason=f"matches a supplied header: block {height}, {shown}; "
             "nothing here says that it is on the chain",
-            "bitcoin.header_supplied",
+            code="bitcoin.header_supplied",
             potential_time=bound,
             tolerance_s=tolerance,
-            precision="day",
-            by=by,
             steps=steps,
         )
-    test = "; a test network shows nothing to anybody else"
-    return Judgement(
-        Status.VERIFIED,
-        f"in Bitcoin block {height}",
-        "bitcoin.verified",
+    test = "; a test network shows nothing to anybody else" if bitcoin.network != "main" else ""
+    return replace(
+        base,
+        status=Status.VERIFIED,
+        reason=f"in Bitcoin block {height}",
+        code="bitcoin.verified",
         attested_time=bound,
         tolerance_s=tolerance,
-        precision="day",
-        trust=f"believe that block {height} is on the Bitcoin chain ({block.confirmed_by})"
-        + (test if bitcoin.network != "main" else ""),
+        trust=f"believe that block {height} is on the Bitcoin chain ({block.confirmed_by}){test}",
         headline=bitcoin.headline,
-        by=by,
         steps=steps,
     )
 
