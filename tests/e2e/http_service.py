@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from anchor.config.settings import (
     CalendarEndpointSettings,
     HttpSettings,
@@ -27,6 +29,8 @@ from anchor_api.app import create_app
 from anchor_api.server import BackgroundServer
 
 POLICY = Policy("tests", bytes(32), "test")
+# One for all tests: making one costs more than most requests do.
+HTTP = httpx.Client(timeout=60)
 RAW = {"content-type": "application/octet-stream"}
 
 

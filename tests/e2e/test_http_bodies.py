@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from anchor_api import server as server_module
-from tests.e2e.http_service import RAW, connection, digest, response_of, served
+from tests.e2e.http_service import HTTP, RAW, connection, digest, response_of, served
 
 HEAD = "POST /v1/digests HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\n"
 
@@ -52,7 +52,7 @@ def test_a_client_that_hangs_up_half_way_leaves_nothing(running):
         sock.sendall(f"{HEAD}Content-Length: 64\r\n\r\n".encode() + digest(1))
     time.sleep(0.2)
     assert size(service) == 0
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert HTTP.get(f"{server.url}/healthz").status_code == 200
 
 
 def test_bytes_after_the_announced_length_are_another_request_and_no_digest(running):
@@ -89,12 +89,12 @@ def test_connections_past_the_most_are_refused(tmp_path):
         for sock in held:
             sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             assert response_of(sock)[0] == 200
-        response = httpx.get(f"{server.url}/healthz")
+        response = HTTP.get(f"{server.url}/healthz")
         assert response.status_code == 503
         assert response.json()["code"] == "overloaded.connections"
         held.pop().close()
         time.sleep(0.2)
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        assert HTTP.get(f"{server.url}/healthz").status_code == 200
         for sock in held:
             sock.close()
 
@@ -114,7 +114,7 @@ def test_the_limit_holds_for_chunks_too(running):
     # The answer may be lost where the client is still sending when the connection is cut.
     assert status in (413, 0)
     assert size(service) == 0
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert HTTP.get(f"{server.url}/healthz").status_code == 200
 
 
 def test_a_chunked_body_that_never_ends_is_given_up(running):
@@ -169,7 +169,7 @@ def test_heads_that_contradict_themselves(running, head):
     status, _ = exchange(server, HEAD, head, digest(1))
     assert status in (400, 408, 0)
     assert size(service) == 0
-    assert httpx.get(f"{server.url}/healthz").status_code == 200
+    assert HTTP.get(f"{server.url}/healthz").status_code == 200
 
 
 def test_a_head_that_does_not_end_is_cut_off(tmp_path, monkeypatch):
@@ -199,7 +199,7 @@ def test_a_head_without_end_in_size_is_cut_off(tmp_path):
             except (BrokenPipeError, ConnectionResetError):
                 cut = True
         assert cut
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        assert HTTP.get(f"{server.url}/healthz").status_code == 200
 
 
 def test_requests_in_a_row_on_one_connection(running):
@@ -241,7 +241,7 @@ def test_a_million_digests_in_one_body(tmp_path):
 
         def bulk():
             answers.append(
-                httpx.post(f"{server.url}/v1/digests", content=body, headers=RAW, timeout=120)
+                HTTP.post(f"{server.url}/v1/digests", content=body, headers=RAW, timeout=120)
             )
 
         thread = threading.Thread(target=bulk)
@@ -250,7 +250,7 @@ def test_a_million_digests_in_one_body(tmp_path):
         singles = 0
         while thread.is_alive() and singles < 50:
             content = {"digests": [digest(singles, "single").hex()]}
-            assert httpx.post(f"{server.url}/v1/digests", json=content).status_code == 200
+            assert HTTP.post(f"{server.url}/v1/digests", json=content).status_code == 200
             singles += 1
         thread.join()
         assert answers[0].status_code == 200
@@ -267,14 +267,14 @@ def test_the_budget_of_bytes_is_given_back_after_broken_bodies(tmp_path):
             )
             assert status == 408
         body = b"".join(digest(n) for n in range(60_000))
-        assert httpx.post(f"{server.url}/v1/digests", content=body, headers=RAW).status_code == 200
+        assert HTTP.post(f"{server.url}/v1/digests", content=body, headers=RAW).status_code == 200
 
 
 def test_one_body_over_the_budget_is_refused_with_a_time_to_come_back(tmp_path):
     with served(tmp_path, inflight_mb=1) as (server, _), connection(server.url) as holder:
         holder.sendall(f"{HEAD}Content-Length: 960000\r\n\r\n".encode() + bytes(64))
         time.sleep(0.2)
-        response = httpx.post(f"{server.url}/v1/digests", content=bytes(32) * 20_000, headers=RAW)
+        response = HTTP.post(f"{server.url}/v1/digests", content=bytes(32) * 20_000, headers=RAW)
         assert response.status_code == 503
         assert response.json()["code"] == "overloaded.bytes_in_flight"
         assert int(response.headers["retry-after"]) >= 1

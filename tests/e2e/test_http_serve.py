@@ -16,7 +16,7 @@ import pytest
 from anchor.formats.checkpoint import parse_checkpoint
 from anchor.formats.note import parse_note, parse_note_key, verify_note
 from anchor.proof.codec import parse_proof
-from tests.e2e.http_service import RAW, digest, environment, process, serve_command
+from tests.e2e.http_service import HTTP, RAW, digest, environment, process, serve_command
 
 
 @dataclass
@@ -61,7 +61,7 @@ def entries(url, size):
     found = []
     for index in range(-(-size // 256)):
         width = min(256, size - index * 256)
-        data = httpx.get(f"{url}/{entries_path(index, width)}").content
+        data = HTTP.get(f"{url}/{entries_path(index, width)}").content
         found += parse_entry_bundle(data, count=width)
     return found
 
@@ -82,7 +82,7 @@ def test_the_end_during_load_loses_nothing_acknowledged(tmp_path, sig):
     key = parse_note_key(running.log_key)
     with process(tmp_path) as again:
         assert again.log_key == running.log_key
-        checkpoint = httpx.get(f"{again.url}/checkpoint").text
+        checkpoint = HTTP.get(f"{again.url}/checkpoint").text
         note = parse_note(checkpoint)
         verify_note(note, key)
         size = parse_checkpoint(note.text).tree_size
@@ -99,7 +99,7 @@ def test_the_end_during_load_loses_nothing_acknowledged(tmp_path, sig):
             assert roots.setdefault(parsed.tree_size, parsed.root_hash) == parsed.root_hash
         # Submitting again gives the first index.
         some = list(load.acknowledged)[:50]
-        body = httpx.post(f"{again.url}/v1/digests", json={"digests": [d.hex() for d in some]})
+        body = HTTP.post(f"{again.url}/v1/digests", json={"digests": [d.hex() for d in some]})
         found = [item["leaf_index"] for item in body.json()["digests"]]
         assert found == [load.acknowledged[d] for d in some]
         assert not any(item["created"] for item in body.json()["digests"])
@@ -112,11 +112,11 @@ def test_requests_under_way_are_answered_before_the_end(tmp_path):
         answers = []
         thread = threading.Thread(
             target=lambda: answers.append(
-                httpx.post(f"{running.url}/v1/digests", content=body, headers=RAW, timeout=60)
+                HTTP.post(f"{running.url}/v1/digests", content=body, headers=RAW, timeout=60)
             )
         )
         thread.start()
-        while not httpx.get(f"{running.url}/v1/status").json()["http"]["bytes_in_flight"]:
+        while not HTTP.get(f"{running.url}/v1/status").json()["http"]["bytes_in_flight"]:
             time.sleep(0.005)
         assert running.stop() == 0
         thread.join(60)
@@ -130,7 +130,7 @@ def test_an_event_stream_does_not_hold_up_the_end(tmp_path):
         with httpx.stream("GET", f"{running.url}/v1/events", timeout=30) as stream:
             reader = threading.Thread(target=lambda: lines.extend(stream.iter_lines()))
             reader.start()
-            while not httpx.get(f"{running.url}/v1/status").json()["http"]["event_streams"]:
+            while not HTTP.get(f"{running.url}/v1/status").json()["http"]["event_streams"]:
                 time.sleep(0.01)
             started = time.monotonic()
             assert running.stop() == 0
@@ -141,8 +141,8 @@ def test_an_event_stream_does_not_hold_up_the_end(tmp_path):
 
 def test_a_proof_from_the_process_is_one_of_the_kernel(tmp_path):
     with process(tmp_path) as running:
-        httpx.post(f"{running.url}/v1/digests", json={"digests": [digest(1).hex()]})
-        data = httpx.get(f"{running.url}/v1/digests/{digest(1).hex()}/proof").content
+        HTTP.post(f"{running.url}/v1/digests", json={"digests": [digest(1).hex()]})
+        data = HTTP.get(f"{running.url}/v1/digests/{digest(1).hex()}/proof").content
         proof = parse_proof(data)
         assert proof.digest == digest(1)
         verify_note(parse_note(proof.inclusions[0].checkpoint), parse_note_key(running.log_key))
@@ -203,7 +203,7 @@ def test_a_second_process_on_one_folder_is_refused(tmp_path):
         found = refused(tmp_path)
         assert found.returncode == 5
         assert "Traceback" not in found.stderr
-        assert httpx.get(f"{running.url}/healthz").status_code == 200
+        assert HTTP.get(f"{running.url}/healthz").status_code == 200
 
 
 def test_a_port_that_is_taken_is_named(tmp_path):
