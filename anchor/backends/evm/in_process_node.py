@@ -10,6 +10,7 @@ Nobody but the process that made it can say anything about this chain: a policy 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,15 +41,7 @@ class InProcessNode:
     name = "in-process test chain"
 
     def __init__(self, *, unix_time: Callable[[], float] = time.time) -> None:
-        try:
-            from eth_tester.backends.pyevm.main import PyEVMBackend
-        except ImportError as error:
-            raise ConfigError(
-                "the in-process test chain is not installed",
-                code="config.evm.tester_missing",
-                hint="pip install 'vestige[demo]'",
-            ) from error
-        self._backend: Any = PyEVMBackend()
+        self._backend: Any = _new_chain()
         self._unix_time = unix_time
 
     def funded_key(self) -> bytes:
@@ -216,3 +209,21 @@ class InProcessNode:
         proof = HexaryTrie(self._backend.chain.chaindb.db, root_hash).get_proof(key)
         nodes = [rlp_encode(node) for node in proof]
         return tuple(node for i, node in enumerate(nodes) if i == 0 or len(node) >= 32)
+
+
+def _new_chain() -> Any:
+    # py-evm raises Python's recursion limit on import, for contracts that call each other a
+    # thousand deep. The registry calls nobody, and under that limit nested input that the service
+    # reads in the same process could exhaust the stack.
+    limit = sys.getrecursionlimit()
+    try:
+        from eth_tester.backends.pyevm.main import PyEVMBackend
+    except ImportError as error:
+        raise ConfigError(
+            "the in-process test chain is not installed",
+            code="config.evm.tester_missing",
+            hint="pip install 'vestige[demo]'",
+        ) from error
+    finally:
+        sys.setrecursionlimit(limit)
+    return PyEVMBackend()
