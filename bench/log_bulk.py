@@ -4,8 +4,8 @@ The yardstick is an in-memory RFC 6962 tree over the same digests in the same ru
 node hashes with hashlib, nothing stored. Then lookups and inclusion proofs at that size, bytes on
 disk and memory. With ``--preload N`` the log holds N digests before anything is measured.
 
-    python bench/log_bulk.py --digests 4000000
-    python bench/log_bulk.py --digests 4000000 --preload 50000000 --folder /var/tmp/log
+    python -m bench.log_bulk --digests 4000000
+    python -m bench.log_bulk --digests 4000000 --preload 50000000 --folder /var/tmp/log
 """
 
 from __future__ import annotations

@@ -119,6 +119,10 @@ class IndexRun:
                 disk.write_at(descriptor, data, positions_offset + done * _POSITION_BYTES)
                 _add_to_filter(bits, keys)
                 done += len(keys)
+                if done < count:
+                    # Little by little: one flush of hundreds of megabytes would hold up the
+                    # writer's own flushes for as long.
+                    disk.flush(descriptor)
             disk.write_at(descriptor, bits.data, positions_offset + count * _POSITION_BYTES)
             disk.flush(descriptor)
         finally:

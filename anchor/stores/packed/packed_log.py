@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,6 +51,8 @@ DEFAULT_RESERVE_BYTES: Final = 256 << 20
 _KEEP_EVERY: Final = 65_536
 # The most that one append takes; so a longer tail behind the checkpoint was no interrupted append.
 _MAX_APPEND: Final = limits.MAX_RAW_DIGESTS
+# Below this another thread costs more than it saves.
+_OVERLAP_FROM_BYTES: Final = 4_096 * RECORD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class PackedLog(PackedReader):
         self._appended: _Appended | None = None
         self._tail_doubtful = self._row_doubtful = False
         self._closed = False
+        self._helper = ThreadPoolExecutor(1, thread_name_prefix="log-entries")
         self._lock_fd = lock_folder(folder)
         try:
             self._open(folder, self._disk, read_only=False, index_file_keys=index_file_keys)
@@ -138,10 +142,8 @@ class PackedLog(PackedReader):
         if plan.n_new < len(keys):
             digests = plan.only_new(digests)
             keys = keys[plan.created]
-        edge = self._edge.copy()
-        completed = edge.append_many(leaf_hashes(split_records(digests)))
         try:
-            self._tree.write(self.size, digests, completed)
+            edge = self._write(digests)
         except BaseException:
             self._tail_doubtful = True
             self._try_to_recover()
@@ -149,6 +151,22 @@ class PackedLog(PackedReader):
         appended = AppendedTree(edge.size, edge.root_hash(), plan.leaf_indices, plan.created)
         self._appended = _Appended(appended, edge, keys)
         return appended
+
+    def _write(self, digests: bytes) -> CompactRange:
+        """Make new digests and what they complete durable; return the right edge with them."""
+        edge = self._edge.copy()
+        if len(digests) < _OVERLAP_FROM_BYTES:
+            self._tree.write_entries(self.size, digests)
+            completed = edge.append_many(leaf_hashes(split_records(digests)))
+        else:
+            # The disk works while the hashes are computed.
+            writing = self._helper.submit(self._tree.write_entries, self.size, digests)
+            try:
+                completed = edge.append_many(leaf_hashes(split_records(digests)))
+            finally:
+                writing.result()
+        self._tree.write_levels(self.size, completed)
+        return edge
 
     def commit(self, tree: CommittedTree) -> None:
         """See the port."""
@@ -258,6 +276,7 @@ class PackedLog(PackedReader):
     def close(self) -> None:
         """See the port."""
         self._closed = True
+        self._helper.shutdown()
         super().close()
         if self._lock_fd >= 0:
             descriptor, self._lock_fd = self._lock_fd, -1

@@ -104,27 +104,33 @@ class PackedTree:
                     code="log.integrity.short_file",
                 )
 
-    def write(self, tree_size: int, digests: bytes, completed: Sequence[Sequence[bytes]]) -> None:
-        """Append digests to a tree of ``tree_size``, with the subtrees they complete; durable.
-
-        Args:
-            tree_size: leaves before.
-            digests: 32 bytes each.
-            completed: as :meth:`CompactRange.append_many` returns them.
+    def write_entries(self, tree_size: int, digests: bytes) -> None:
+        """Append digests, 32 bytes each, to the entries of a tree of ``tree_size``; durable.
 
         Raises:
             StoreUnavailableError: not done, or perhaps done: only :meth:`reopen` helps.
         """
-        for level, file in enumerate(self._files):
-            if level == 0:
-                records = digests
-            elif level * _LEVEL_BITS < len(completed):
-                records = b"".join(completed[level * _LEVEL_BITS])
-            else:
-                break
-            with translated_errors(f"write {file.path}"):
-                file.write(tree_size >> level * _LEVEL_BITS, records)
-                file.flush()
+        self._write(0, tree_size, digests)
+
+    def write_levels(self, tree_size: int, completed: Sequence[Sequence[bytes]]) -> None:
+        """Append the subtrees that were completed in a tree that had ``tree_size``; durable.
+
+        Args:
+            tree_size: leaves before.
+            completed: as :meth:`CompactRange.append_many` returns them.
+
+        Raises:
+            StoreUnavailableError: as :meth:`write_entries`.
+        """
+        for level in range(1, STORED_LEVELS + 1):
+            if level * _LEVEL_BITS < len(completed):
+                self._write(level, tree_size, b"".join(completed[level * _LEVEL_BITS]))
+
+    def _write(self, level: int, tree_size: int, records: bytes) -> None:
+        file = self._files[level]
+        with translated_errors(f"write {file.path}"):
+            file.write(tree_size >> level * _LEVEL_BITS, records)
+            file.flush()
 
     def reopen(self, tree_size: int) -> None:
         """Take new descriptors for writing and drop whatever lies past ``tree_size``."""
