@@ -79,3 +79,28 @@ MAX_CALENDAR_DIGEST_BYTES: Final = 64
 # Records
 MAX_RECORD_BYTES: Final = 24 << 20
 MAX_RECORD_DISCLOSURES: Final = 4096
+
+# Capture: what is read of one image file, and kept of it. A person's file is not refused for its
+# size: what crosses a limit is noted and left where it is, in the file.
+MAX_CAPTURE_PARTS: Final = 1 << 18
+MAX_CAPTURE_READ_BYTES: Final = 64 << 20
+MAX_CAPTURE_RAW_BYTES: Final = 32 << 20
+MAX_CAPTURE_TEXT_BYTES: Final = 8 << 20
+MAX_CAPTURE_TEXTS: Final = 1024
+MAX_CAPTURE_NOTES: Final = 64
+MAX_CAPTURE_SETTINGS: Final = 512
+MAX_EXIF_ENTRIES: Final = 512
+MAX_EXIF_DIRECTORIES: Final = 4
+MAX_XMP_PROPERTIES: Final = 512
+MAX_XMP_DEPTH: Final = 64
+MAX_BOX_DEPTH: Final = 8
+MAX_ITEM_EXTENTS: Final = 64
+MAX_C2PA_BYTES: Final = 16 << 20
+MAX_C2PA_CHECKED_BYTES: Final = 64 << 20
+MAX_GRAPH_NODES: Final = 8192
+MAX_HIDDEN_TEXT_BYTES: Final = 128 << 10
+MAX_HIDDEN_IMAGE_BYTES: Final = 256 << 20
+# The sandbox that capture runs in
+CAPTURE_MEMORY_BYTES: Final = 256 << 20
+CAPTURE_TIME_S: Final = 5
+MAX_CAPTURE_ANSWER_BYTES: Final = 96 << 20
