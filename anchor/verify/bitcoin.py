@@ -148,7 +148,9 @@ def _judge_path(path: Path, height: int, context: _Context) -> Judgement:
     return _judge_block(block, height, context.bitcoin, base)
 
 
-def _judge_block(block: _Block, height: int, bitcoin: TrustedBitcoin, base: Judgement) -> Judgement:
+def _judge_block(
+    block: FoundBlock, height: int, bitcoin: TrustedBitcoin, base: Judgement
+) -> Judgement:
     """Say what a block that the path ends at is worth (steps 7.3 and 7.4)."""
     shown = display_hex(block.headers[0].block_hash)
     bound, tolerance = _bound(block.headers)

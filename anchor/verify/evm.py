@@ -146,7 +146,7 @@ def _bounds(attestation: EvmAttestation, chain: TrustedChain | None) -> list[_Bo
     if attestation.receipt is not None:
         bounds.append(_receipt(attestation, attestation.receipt))
     if attestation.storage is not None:
-        bounds.append(_storage(attestation, attestation.storage, chain))
+        bounds.extend(_storage(attestation, attestation.storage, chain))
     return bounds
 
 
@@ -181,7 +181,12 @@ def _receipt(attestation: EvmAttestation, proof: IndexedTrieProof) -> _Bound:
 
 def _storage(
     attestation: EvmAttestation, proof: StorageTrieProof, chain: TrustedChain | None
-) -> _Bound:
+) -> list[_Bound]:
+    """Return the bound that the storage gives; none if the contract is one that is not known.
+
+    How a strange contract lays out its storage is not known, so that what does not fit our layout
+    shows nothing and is not called false.
+    """
     header = parse_evm_header(proof.header)
     account = verify_account_proof(header, attestation.contract, proof.account_nodes)
     known = next(
@@ -193,9 +198,18 @@ def _storage(
         None,
     )
     map_slot = known.map_slot if known else 0
-    record = verify_registry_proof(account, map_slot, attestation.root_hash, proof.storage_nodes)
+    try:
+        record = verify_registry_proof(
+            account, map_slot, attestation.root_hash, proof.storage_nodes
+        )
+    except AttestationError:
+        if known is None:
+            return []
+        raise
     if known is None or record.time > header.time:
+        time = header.time
         line = f"block {header.number}; the contract is not the policy's, its own time is not used"
-        return _Bound(header, header.time, Step("6.3", "the storage holds the root hash", (line,)))
-    line = f"block {header.number}; the policy's contract stored the time {record.time}"
-    return _Bound(header, record.time, Step("6.3", "the storage holds the root hash", (line,)))
+    else:
+        time = record.time
+        line = f"block {header.number}; the policy's contract stored the time {time}"
+    return [_Bound(header, time, Step("6.3", "the storage holds the root hash", (line,)))]

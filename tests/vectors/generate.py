@@ -26,7 +26,7 @@ from anchor.formats.ots.attestation import BitcoinAttestation
 from anchor.formats.ots.codec import serialize_tree
 from anchor.formats.ots.op import Append, Sha1, Sha256
 from anchor.formats.ots.timestamp import Timestamp
-from anchor.proof.codec import proof_to_json
+from anchor.proof.codec import attestation_from_json, proof_to_json
 from anchor.proof.proof import (
     HeaderRun,
     Inclusion,
@@ -556,6 +556,34 @@ def evm_storage_alone_gives_the_stored_time() -> Vector:
     evm = replace(evidence.evm_attestation(rooted(case)), transaction=None, receipt=None)
     expect = {"exit_status": 0, "headline": "2020-01-01T00:13:00Z"}
     return case_vector("6.3", case, expect, proof=only(case, evm))
+
+
+@vector
+def evm_storage_of_a_strange_contract() -> Vector:
+    """A registry with its map in another place: genuine, and nothing that can be read."""
+    case = whole_case()
+    strange = forged_evm.forge_attestation(
+        rooted(case), chain_id=31337, contract=bytes(19) + b"\x01", map_slot=5
+    )
+    value = {k: v for k, v in strange.items() if k not in ("transaction", "receipt")}
+    evm = attestation_from_json(value)
+    expect = {"exit_status": 4, "rows": [row("not_checked", "evm.contract_unknown")]}
+    return case_vector("6.3", case, expect, proof=only(case, evm))
+
+
+@vector
+def evm_storage_of_the_policys_contract_is_false() -> Vector:
+    case = whole_case()
+    forged = forged_evm.forge_attestation(
+        rooted(case),
+        chain_id=31337,
+        contract=evidence.REGISTRY,
+        code_hash=evidence.CODE_HASH,
+        map_slot=5,
+    )
+    value = {k: v for k, v in forged.items() if k not in ("transaction", "receipt")}
+    evm = attestation_from_json(value)
+    return case_vector("6.3", case, {"exit_status": 1}, proof=only(case, evm))
 
 
 @vector
