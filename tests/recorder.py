@@ -123,8 +123,8 @@ class Project:
     def note(self, text: str = "a remark", **options: Any) -> Record:
         return self.add("note", {"text": text}, **options)
 
-    def bind(self, key: Key, role: str, **options: Any) -> Record:
-        fields = {"public_key": key.public.hex(), "key_role": role}
+    def bind(self, bound: Key, key_role: str, **options: Any) -> Record:
+        fields = {"public_key": bound.public.hex(), "key_role": key_role}
         return self.add("key_bind", fields, **options)
 
     def revoke(

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from anchor.errors import SignatureError
+from anchor.errors import FormatError, SignatureError
 from anchor.formats.merkle import CompactRange, leaf_hash
 from anchor.records.keys import KeyRing
 from anchor.records.kinds import KEY_KINDS
@@ -67,9 +67,15 @@ class ChainedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Two records for one place, both signed. ``one_key``: by one key, so that it said both."""
+    """Two records for one place.
 
-    record: Record
+    Attributes:
+        record: the one of the list, its signature verified; or its stub.
+        other: one seen elsewhere, signed by a key of the project.
+        one_key: one key signed both, so that its holder said two things.
+    """
+
+    record: Record | Stub
     other: Record
     one_key: bool
 
@@ -116,6 +122,11 @@ class ChainTip:
             self._project, self._tree.size, self._prev, self._tree.root_hash(), self._key_records
         )
 
+    @property
+    def size(self) -> int:
+        """Return how many records there are."""
+        return self._tree.size
+
     def append(self, digest: bytes, kind: str) -> None:
         """Take up the next record."""
         self._tree.append(leaf_hash(digest))
@@ -130,11 +141,14 @@ def verify_chain(items: Sequence[Record | Stub], others: Iterable[Record] = ()) 
         items: one for each place, in any order; at least one record. A second record for a place
             is compared as ``others`` are.
         others: records seen elsewhere, which may show a fork or a revocation.
+
+    Raises:
+        FormatError: no record is shown.
     """
     listed, more = _by_place(items)
     shown = [item for item in listed.values() if isinstance(item, Record)]
     if not shown:
-        raise ValueError("a chain is judged by its records, and none is shown")
+        raise FormatError("no record of the project is shown", code="record.none_shown")
     walk = _Walk(shown[0].place.project)
     for item in listed.values():
         walk.pass_by(item)
@@ -145,7 +159,7 @@ def verify_chain(items: Sequence[Record | Stub], others: Iterable[Record] = ()) 
         for record in (*more, *others)
         if record.place.project == walk.project and walk.ring.compare(record)
     ]
-    forks = tuple(_forks(chained, elsewhere))
+    forks = tuple(_forks(listed, chained, elsewhere))
     if walk.key_record_withheld:
         chained = [replace(item, signature=_hedged(item.signature)) for item in chained]
     end = chained[-1]
@@ -193,7 +207,7 @@ class _Walk:
 
     def pass_by(self, item: Record | Stub) -> None:
         """Judge a record, count a stub."""
-        self._all_listed = self._all_listed and item.seq == self._tip.place.seq
+        self._all_listed = self._all_listed and item.seq == self._tip.size
         if isinstance(item, Record):
             self._judge(item)
         else:
@@ -272,10 +286,23 @@ def _hedged(signature: Finding) -> Finding:
     return Finding("13.3", "not_checked", "record.key_record_withheld", why)
 
 
-def _forks(chained: Sequence[ChainedRecord], elsewhere: Iterable[Record]) -> Iterator[Fork]:
-    """Step 13.6: two different signing inputs, never two encodings of one."""
-    by_seq = {item.record.seq: item for item in chained if item.signature.word == "verified"}
+def _forks(
+    listed: Mapping[int, Record | Stub], chained: Sequence[ChainedRecord], elsewhere: list[Record]
+) -> Iterator[Fork]:
+    """Step 13.6: two different signing inputs, never two encodings of one.
+
+    A stub at a place for which another digest is signed hides one of two histories; stubs after the
+    last record are bound by nothing, and count for nothing.
+    """
+    signed = {item.record.seq for item in chained if item.signature.word == "verified"}
     for other in elsewhere:
-        item = by_seq.get(other.seq)
-        if item and other.sd_jwt.signing_input != item.record.sd_jwt.signing_input:
-            yield Fork(item.record, other, other.actor.key == item.record.actor.key)
+        item = listed.get(other.seq)
+        if isinstance(item, Stub):
+            if item.digest != other.digest and item.seq < chained[-1].record.seq:
+                yield Fork(item, other, one_key=False)
+        elif (
+            item is not None
+            and item.seq in signed
+            and item.sd_jwt.signing_input != other.sd_jwt.signing_input
+        ):
+            yield Fork(item, other, one_key=item.actor.key == other.actor.key)

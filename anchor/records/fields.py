@@ -83,14 +83,12 @@ def _one_of(values: Iterable[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in allowed
 
 
-def _is_difference(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(part, list)
-        and len(part) == 2
-        and part[0] in ("=", "-", "+")
-        and _is_text(part[1])
-        for part in value
-    )
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_text, value))
+
+
+def _is_change(value: Any) -> bool:
+    return _is_pair(value) and value[0] in ("=", "-", "+")
 
 
 def _object(required: Mapping[str, str], optional: Mapping[str, str]) -> Callable[[Any], bool]:
@@ -128,9 +126,9 @@ TYPES: Final[dict[str, Callable[[Any], bool]]] = {
     "key": _is_hex(32),
     "ref": _matches(_REF),
     "refs": _each(_matches(_REF)),
-    "map": _is_map,
     "maps": _each(_is_map),
-    "difference": _is_difference,
+    "pairs": _each(_is_pair),
+    "difference": _each(_is_change),
     "role": _one_of(ROLES),
     "file": _object(
         {"role": "word", "media_type": "text", "size": "integer", "sha256": "sha256"},

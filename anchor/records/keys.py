@@ -152,12 +152,13 @@ class KeyRing:
         )
         if known is not None and (kind, role, None) == ("key_bind", known.role, known.ended_at):
             return  # it says whose a key is that may sign already
+        recovery = bytes.fromhex(fields["recovery"]) if "recovery" in fields else self._recovery
         _want(
             known is None
-            and thumbprint not in self.compromised
-            and thumbprint not in {self._recovery, bytes.fromhex(fields.get("recovery", ""))},
+            and recovery not in (*self.keys, thumbprint)
+            and thumbprint not in (*self.compromised, self._recovery),
             "record.key_reused",
-            "the key that it names is known already, ended, or the recovery key",
+            "a key that it names is known already, ended, or for something else",
         )
         if kind == "key_bind":
             self.keys[thumbprint] = BoundKey(public_key, role, bound_by=record.seq)

@@ -159,11 +159,11 @@ _ROWS: Final = (
         Field("height", "integer", "pixels"),
         Field("outputs", "integer", "how many came out"),
         Field("failures", "integer", "how many failed"),
-        Field("environment", "map", "GPU, driver, libraries, flags"),
+        Field("environment", "pairs", "GPU, driver, libraries, flags"),
         Field("started", "time", "by the clock"),
         Field("ended", "time", "by the clock"),
         Field("cost", "text", "credits or money"),
-        Field("settings", "map", "what else the tool said"),
+        Field("settings", "pairs", "what else the tool said"),
         Field("parser", "text", "what read the settings out of the file, or why nothing could"),
     )),
     Kind("candidate_set", "what there was to choose from", (
@@ -182,7 +182,7 @@ _ROWS: Final = (
         Field("element", "text", "what stands there"),
         Field("positive", "text", "the instruction"),
         Field("negative", "text", "what is not wanted"),
-        Field("settings", "map", "of the tool"),
+        Field("settings", "pairs", "of the tool"),
     )),
     Kind("manual_edit", "a change by hand", (
         Field("before", "ref", "what was edited"),
@@ -209,7 +209,7 @@ _ROWS: Final = (
     Kind("metadata", "what was read out of a file later", (
         _want("of", "ref", "the file"),
         _want("parser", "text", "program and version"),
-        Field("values", "map", "what was found"),
+        Field("values", "pairs", "what was found"),
         Field("signer", "text", "who signed it, and under which list that was checked"),
     ), original=False),
     Kind("final", "the finished work", (
@@ -247,7 +247,7 @@ _ROWS: Final = (
     Kind("reproduction_test", "a run made again; never an original", (
         _want("of", "ref", "the run that was repeated"),
         Field("executor", "text", "who ran it"),
-        Field("environment", "map", "GPU, driver, libraries, flags"),
+        Field("environment", "pairs", "GPU, driver, libraries, flags"),
         Field("seed", "number", "decimal, of any size"),
         Field("result", "text", "how it compares"),
     ), original=False),

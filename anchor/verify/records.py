@@ -86,19 +86,15 @@ def judge_records(
         others: records seen elsewhere, which may show a fork or a revocation.
         before: the time asked about, of every record.
         steps: write down the steps for people to redo.
+
+    Raises:
+        FormatError: no record is shown.
     """
     report = verify_chain(
         [item if isinstance(item, Stub) else item.record for item in items],
         [item.record for item in others],
     )
-    timed: dict[bytes, Verdict] = {}
-    for item in (*items, *others):
-        if isinstance(item, ProvenRecord) and (item.proof or item.record.digest not in timed):
-            digest = item.record.digest
-            proof = item.proof or Proof(digest, None, (), ())
-            timed[digest] = judge.verify_proof(
-                proof, file_digest=digest, before=before, steps=steps
-            )
+    timed = _judge_times([*items, *others], judge, before, steps=steps)
     forks = tuple(_judge_fork(fork, report, timed) for fork in report.forks)
     keys = _judge_keys(report, timed)
     verdicts = []
@@ -117,11 +113,30 @@ def judge_records(
     return _sum(report, tuple(verdicts), forks)
 
 
+def _judge_times(
+    items: Iterable[ProvenRecord | Stub], judge: Judge, before: datetime | None, *, steps: bool
+) -> dict[bytes, Verdict]:
+    """Return by digest what its proof shows; the first proof of a record counts."""
+    proofs: dict[bytes, Proof | None] = {}
+    for item in items:
+        if isinstance(item, ProvenRecord):
+            digest = item.record.digest
+            proofs[digest] = proofs.get(digest) or item.proof
+    return {
+        digest: judge.verify_proof(
+            proof or Proof(digest, None, (), ()), file_digest=digest, before=before, steps=steps
+        )
+        for digest, proof in proofs.items()
+    }
+
+
 # -- keys and forks --------------------------------------------------------------------------------
 
 
-def _precedes(record: Record, report: ChainReport, timed: Mapping[bytes, Verdict]) -> bool:
+def _precedes(record: Record | Stub, report: ChainReport, timed: Mapping[bytes, Verdict]) -> bool:
     """Return whether the record is shown to precede its key's compromise, if there was one."""
+    if isinstance(record, Stub):
+        return True
     since = report.compromised.get(record.actor.key)
     head = timed[record.digest].headline
     return since is None or (head is not None and head.existed_before < since)
