@@ -116,6 +116,10 @@ class AsyncServiceClient:
         """Return the newest anchoring rounds."""
         return await self._do(calls.rounds_call(limit=limit))
 
+    async def fetch_beacons(self) -> dict[str, Any]:
+        """Return recent block hashes as the service's sources have them; not verified."""
+        return await self._do(calls.beacon_call())
+
     async def _do(self, call: Call[T]) -> T:
         """Send a call, again if that may help; errors as ``ServiceClient``."""
         wait_s = FIRST_WAIT_S

@@ -221,6 +221,11 @@ def rounds_call(*, limit: int = 50) -> Call[dict[str, Any]]:
     return Call("GET", path, lambda reply: _object(reply, "rounds"), _MAX_JSON_BYTES)
 
 
+def beacon_call() -> Call[dict[str, Any]]:
+    """Fetch recent block hashes, to be put into records."""
+    return Call("GET", "/v1/beacon", lambda reply: _object(reply, "beacons"), _MAX_JSON_BYTES)
+
+
 # -- reading ---------------------------------------------------------------------------------------
 
 

@@ -122,6 +122,10 @@ class ServiceClient:
         """Return the newest anchoring rounds."""
         return self._do(calls.rounds_call(limit=limit))
 
+    def fetch_beacons(self) -> dict[str, Any]:
+        """Return recent block hashes as the service's sources have them; not verified."""
+        return self._do(calls.beacon_call())
+
     def _do(self, call: Call[T]) -> T:
         """Send a call, again if that may help, and read its answer.
 

@@ -1,0 +1,135 @@
+"""Files that are whole and durable, or not there.
+
+A new file is written elsewhere in the vault (``tmp/``), flushed, and then given its name, in a way
+that never takes the place of a file that is there; the folder is flushed last. Whatever dies in
+between leaves rubbish in ``tmp/`` and nothing else. A flush that failed is never repeated: the
+kernel may have dropped the data and say yes to the second one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from anchor.errors import NotFoundError, StoreConflictError, StoreError, StoreUnavailableError
+
+try:
+    from fcntl import F_FULLFSYNC, fcntl  # type: ignore[attr-defined, unused-ignore]
+except ImportError:  # only macOS has a disk cache that fsync leaves alone
+    F_FULLFSYNC = None
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+# What file systems without the call answer.
+_NO_FOLDER_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+
+
+def flush(descriptor: int) -> None:
+    """Make an open file durable, past the disk's own cache where the system can be asked to."""
+    if F_FULLFSYNC is not None:
+        with contextlib.suppress(OSError):
+            fcntl(descriptor, F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the system lets a folder be flushed."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_FLUSH:
+            raise
+    finally:
+        os.close(handle)
+
+
+def make_folder(folder: Path, *, mode: int = 0o755) -> None:
+    """Make a folder and those above it; durable in the folder above."""
+    with translated(folder):
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True, mode=mode)
+            flush_folder(folder.parent)
+
+
+def scratch_file(scratch: Path) -> Path:
+    """Return a path in ``tmp/`` that nobody else uses."""
+    return scratch / f"{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def write_scratch(scratch: Path, data: bytes, *, mode: int = 0o444) -> Path:
+    """Write a file in ``tmp/`` and flush it; return where it is. The caller names or drops it."""
+    path = scratch_file(scratch)
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
+            flush(file.fileno())
+    except BaseException:
+        discard(path)
+        raise
+    return path
+
+
+def give_name(scratch: Path, path: Path) -> None:
+    """Move a flushed file out of ``tmp/``; raises FileExistsError if the name is taken.
+
+    The name itself is durable after :func:`flush_folder`.
+    """
+    try:
+        os.link(scratch, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A file system without hard links (FAT): the lock is all that keeps others away.
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, "it is there already", str(path)) from error
+        scratch.rename(path)
+        return
+    discard(scratch)
+
+
+def discard(path: Path) -> None:
+    """Remove a file if it is there and can be removed."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+@contextlib.contextmanager
+def translated(what: Path | str) -> Iterator[None]:
+    """Turn what the system says into errors of the project.
+
+    Raises:
+        StoreUnavailableError: the disk is full (``vault.disk_full``), read-only or failing.
+        NotFoundError, StoreConflictError, StoreError: not there; there already; not a file.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{what}: there is no such file", code="file.not_found") from error
+    except FileExistsError as error:
+        raise StoreConflictError(f"{what} is there already", code="file.exists") from error
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise StoreError(f"{what}: {_reason(error)}", code="file.kind") from error
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreUnavailableError(
+                f"{what}: the disk is full",
+                code="vault.disk_full",
+                hint="nothing was recorded; free some space and give the command again",
+            ) from error
+        raise StoreUnavailableError(f"{what}: {_reason(error)}", code="file.unavailable") from error
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error) or type(error).__name__).lower()

@@ -1,0 +1,112 @@
+"""What the proofs in the vault show, as far as they were judged.
+
+Judging takes the kernel and a policy, so it is done when a proof changed, and what came out is kept
+in the index: ``log`` and ``status`` only look at names, sizes and times of files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from anchor import limits
+from anchor.client.local_file import load_bytes
+from anchor.errors import FormatError, NotFoundError
+from anchor.formats.encoding import utc_text
+from anchor.proof.codec import parse_proof
+from anchor.proof.policy import Policy
+from anchor.vault.index import ProofState
+from anchor.vault.layout import PROOF_SUFFIX
+from anchor.vault.vault import Vault
+from anchor.verify.judge import Judge
+from anchor.verify.verdict import Status
+
+
+@dataclass(frozen=True, slots=True)
+class ProofFiles:
+    """The proofs that are there: of each record number the time and size of its file."""
+
+    files: dict[int, tuple[int, int]]
+
+    def queued(self, size: int) -> list[int]:
+        """Return the numbers below ``size`` of which there is no proof."""
+        return [seq for seq in range(size) if seq not in self.files]
+
+
+def scan_proofs(vault: Vault) -> ProofFiles:
+    """Look which proofs there are."""
+    files = {}
+    with os.scandir(vault.layout.proofs) as found:
+        for item in found:
+            stem = item.name.removesuffix(PROOF_SUFFIX)
+            if stem.isdigit() and item.name != stem:
+                status = item.stat()
+                files[int(stem)] = (status.st_mtime_ns, status.st_size)
+    return ProofFiles(files)
+
+
+def changed_proofs(vault: Vault, scanned: ProofFiles) -> list[int]:
+    """Return the numbers of records whose proof is not the one that was judged."""
+    known = vault.index.proofs()
+    return [
+        seq
+        for seq, (mtime_ns, size) in sorted(scanned.files.items())
+        if seq not in known or (known[seq].mtime_ns, known[seq].size) != (mtime_ns, size)
+    ]
+
+
+def refresh_states(
+    vault: Vault,
+    policy: Callable[[], Policy],
+    now: datetime,
+    *,
+    scanned: ProofFiles | None = None,
+    step: Callable[[], None] = lambda: None,
+) -> dict[int, ProofState]:
+    """Judge the proofs that changed, remember the outcome, return what is known of every proof.
+
+    Args:
+        vault: whose proofs.
+        policy: gives the policy; called only if there is something to judge.
+        now: aware UTC.
+        scanned: what :func:`scan_proofs` just gave.
+        step: called after each proof that was judged.
+    """
+    scanned = scanned or scan_proofs(vault)
+    changed = changed_proofs(vault, scanned)
+    known = vault.index.proofs()
+    gone = [seq for seq in known if seq not in scanned.files]
+    if changed or gone:
+        states = []
+        if changed:
+            judge = Judge(policy(), now=now)
+            for seq in changed:
+                states.append(_state(vault, seq, scanned.files[seq], judge))
+                step()
+        vault.index.set_proofs(states, gone)
+        known = vault.index.proofs()
+    return known
+
+
+def _state(vault: Vault, seq: int, version: tuple[int, int], judge: Judge) -> ProofState:
+    path, entry = vault.layout.proof(seq), vault.index.entry(seq)
+    try:
+        proof = parse_proof(load_bytes(path, max_bytes=limits.MAX_PROOF_BYTES, what="proof"))
+    except (FormatError, NotFoundError) as error:
+        return ProofState(seq, *version, Status.FAILED.value, error.message, None, complete=True)
+    if entry is None or proof.digest != entry.digest:
+        why = "the proof is of another digest than the record's"
+        return ProofState(seq, *version, Status.FAILED.value, why, None, complete=True)
+    verdict = judge.verify_proof(proof, file_digest=entry.digest)
+    head = verdict.headline
+    statuses = {row.status for row in verdict.rows}
+    return ProofState(
+        seq,
+        *version,
+        verdict.status.value,
+        verdict.reason,
+        None if head is None else utc_text(head.existed_before),
+        bool(statuses) and Status.PENDING not in statuses,
+    )

@@ -1,0 +1,335 @@
+"""The vault: a project's records, originals and proofs in a working folder.
+
+    with Vault.open(Path.cwd()) as vault:
+        for entry in vault.index.entries(newest_first=True, limit=10): ...
+
+Reading needs no lock and no key, and works on a copy and on a medium that takes no writes. Writing
+goes through :meth:`Vault.writing`: one process at a time, only on the instance that may write, and
+always at the end of the chain as the files have it, not as this process remembers it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from anchor.client.local_file import load_bytes, write_atomically
+from anchor.errors import StoreConflictError, StoreError
+from anchor.formats.encoding import parse_hex, parse_json, utc_text
+from anchor.proof.fields import Fields
+from anchor.records.record import Record
+from anchor.vault.durable import flush_folder, make_folder, translated
+from anchor.vault.entry import entry_of
+from anchor.vault.index import Index
+from anchor.vault.instance import Instance, Mark
+from anchor.vault.layout import Layout, find_layout
+from anchor.vault.lock import WRITE_WAIT_S, held
+from anchor.vault.objects import ObjectStore
+from anchor.vault.project_keys import ProjectKeys
+from anchor.vault.readme_text import README
+from anchor.vault.record_files import RecordFiles
+from anchor.vault.tip import Tip
+
+_MAX_PROJECT_BYTES: Final = 64 << 10
+_CATCH_UP_RECORDS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What ``project.json`` says: the id (16 bytes in hex), and the service named, if any."""
+
+    id: str
+    server: str | None = None
+
+
+class Vault:
+    """A vault that is there; see :meth:`init` and :meth:`open`.
+
+    Attributes:
+        layout: where everything is.
+        project: as ``project.json`` says.
+        files, objects, index, instance: its parts.
+    """
+
+    def __init__(self, layout: Layout, project: Project, *, state: Path | None = None) -> None:
+        self.layout = layout
+        self.project = project
+        self.files = RecordFiles(layout)
+        self.objects = ObjectStore(layout)
+        self.instance = Instance(layout, project.id, state)
+        self._takes_writes = os.access(layout.root, os.W_OK)
+        self.index = Index(layout.index if self._takes_writes else None)
+
+    @classmethod
+    def init(cls, work: Path, *, server: str | None = None, state: Path | None = None) -> Vault:
+        """Make a vault without records in a folder, or return one that was begun and has none.
+
+        Raises:
+            StoreConflictError: there is one already (``vault.exists``).
+            StoreUnavailableError: the folder takes no writes.
+        """
+        with translated(work):
+            layout = Layout(work.resolve(strict=True))
+        if layout.project_file.exists():
+            vault = cls(layout, _load_project(layout), state=state)
+            if vault.files.has(0):
+                vault.close()
+                raise StoreConflictError(f"{layout.work} has a vault already", code="vault.exists")
+            return vault
+        if layout.record_numbers():
+            raise StoreConflictError(
+                f"{layout.root} holds records and no project.json",
+                code="vault.damaged",
+                hint="restore project.json from a copy of the vault",
+            )
+        make_folder(layout.root, mode=0o700)
+        for folder in (layout.records, layout.proofs, layout.objects, layout.scratch):
+            make_folder(folder)
+        write_atomically(layout.readme, README.encode())
+        project = Project(secrets.token_hex(16), server)
+        vault = cls(layout, project, state=state)
+        vault.instance.claim()
+        _store_project(layout, project)
+        with translated(layout.root):
+            flush_folder(layout.root)
+        return vault
+
+    @classmethod
+    def open(cls, start: Path, *, state: Path | None = None) -> Vault:
+        """Open the vault of a folder, or of the nearest one above it.
+
+        Raises:
+            NotFoundError: there is none (``vault.not_found``).
+            StoreConflictError: a record is missing or does not follow the one before it.
+        """
+        layout = find_layout(start)
+        vault = cls(layout, _load_project(layout), state=state)
+        try:
+            vault.refresh()
+        except BaseException:
+            vault.close()
+            raise
+        return vault
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index; safe to call twice."""
+        self.index.close()
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Return how many records there are."""
+        return self.index.size
+
+    def read(self, seq: int) -> Record:
+        """Read a record whole, from its file. Errors as :meth:`RecordFiles.read`."""
+        return self.files.read(seq)
+
+    @property
+    def read_only_reason(self) -> StoreError | None:
+        """Return why nothing can be written here, or None."""
+        if not self._takes_writes:
+            return StoreError(f"{self.layout.root} takes no writes", code="vault.read_only")
+        try:
+            self.instance.verify(self._digest_of)
+        except StoreError as error:
+            return error
+        return None
+
+    def refresh(self) -> None:
+        """Take records into the index that other processes wrote, if there are any."""
+        if not self._is_behind():
+            return
+        if not self._takes_writes:
+            self._catch_up()
+            return
+        with self._locked():
+            self._catch_up()
+
+    def rebuild(self) -> None:
+        """Make the index anew from the record files.
+
+        Raises:
+            StoreConflictError: a record is missing or does not follow the one before it.
+        """
+        with self._locked() if self._takes_writes else contextlib.nullcontext():
+            self.index.clear()
+            self._catch_up()
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writing(self, *, adopting: bool = False) -> Iterator[Writer]:
+        """Hold the vault for writing while the block runs; others wait up to 30 seconds.
+
+        Args:
+            adopting: go on although this is not the instance that may write; it becomes it when a
+                ``branch`` record was written.
+
+        Raises:
+            StoreConflictError: it is read-only here (``vault.foreign``, ``vault.copied``,
+                ``vault.older``), somebody else holds it (``vault.locked``), or its records do not
+                follow each other.
+        """
+        if not self._takes_writes:
+            raise StoreError(f"{self.layout.root} takes no writes", code="vault.read_only")
+        with self._locked():
+            if self._is_behind():
+                self._catch_up()
+            if not adopting:
+                self.instance.verify(self._digest_of)
+            self.files.clear_scratch(time.time())
+            writer = Writer(self, self._tip())
+            yield writer
+            if adopting and writer.branched:
+                self.instance.claim()
+
+    def _locked(self) -> contextlib.AbstractContextManager[None]:
+        return held(
+            self.layout.lock("write"), f"is writing to {self.layout.root}", wait_s=WRITE_WAIT_S
+        )
+
+    def _digest_of(self, seq: int) -> bytes | None:
+        entry = self.index.entry(seq)
+        return None if entry is None else entry.digest
+
+    # -- the index ---------------------------------------------------------------------------------
+
+    def _is_behind(self) -> bool:
+        size = self.index.size
+        return self.files.has(size) or (size > 0 and not self.files.has(size - 1))
+
+    def _tip(self) -> Tip:
+        """Return the end of the chain; the index is made anew if it is of something else."""
+        tip = self._kept_tip()
+        if tip is None:
+            self.index.clear()
+            self._catch_up()
+            tip = self._kept_tip()
+        if tip is None:
+            raise StoreConflictError(
+                "the last record changed while it was read", code="vault.chain_broken"
+            )
+        return tip
+
+    def _kept_tip(self) -> Tip | None:
+        """Return the end of the chain as the index has it, if that is what the last record says."""
+        size, kept = self.index.size, self.index.tip
+        if size == 0:
+            return Tip.empty(self.project.id)
+        last = self.files.read(size - 1)
+        if kept is None or self._digest_of(size - 1) != last.digest:
+            return None
+        return Tip.after(last, kept)
+
+    def _catch_up(self) -> None:
+        """Read the records that the index does not have."""
+        total, size = len(self.files.numbers()), self.index.size
+        tip = self._kept_tip() if size <= total else None
+        if tip is None:
+            self.index.clear()
+            size, tip = 0, Tip.empty(self.project.id)
+        keys = ProjectKeys(self.index.project_keys())
+        for first in range(size, total, _CATCH_UP_RECORDS):
+            entries = []
+            for seq in range(first, min(first + _CATCH_UP_RECORDS, total)):
+                record = self.files.read(seq)
+                tip.append(record)
+                keys.learn(record)
+                entries.append(entry_of(record))
+            self.index.add(entries, list(keys.changed.values()), tip.to_bytes())
+
+
+class Writer:
+    """Adds records at the end of a vault that is held for writing.
+
+    Attributes:
+        tip: where the next record goes.
+        keys: the keys that the records so far name.
+        waiting: what was added and is not written yet.
+        branched: a ``branch`` record was written.
+    """
+
+    def __init__(self, vault: Vault, tip: Tip) -> None:
+        self._vault = vault
+        self.tip = tip
+        self.keys = ProjectKeys(vault.index.project_keys())
+        self.waiting: list[Record] = []
+        self.branched = False
+
+    def add(self, record: Record) -> None:
+        """Take a record up; it is in the vault after :meth:`commit`.
+
+        Raises:
+            StoreConflictError: it does not follow the one before it.
+        """
+        self.tip.append(record)
+        self.keys.learn(record)
+        self.waiting.append(record)
+
+    def commit(self) -> list[Record]:
+        """Write what was added; durable on return, all of it or (after an error) nothing.
+
+        Raises:
+            StoreUnavailableError: the disk is full or failing.
+        """
+        records, self.waiting = self.waiting, []
+        if not records:
+            return []
+        vault = self._vault
+        vault.files.write(records)
+        # From here on the records are there. The index and the mark are derived: that they could
+        # not be written is no reason to say that the records were not.
+        with contextlib.suppress(StoreError):
+            vault.index.add(
+                [entry_of(record) for record in records],
+                list(self.keys.changed.values()),
+                self.tip.to_bytes(),
+            )
+        self.branched = self.branched or any(r.kind.name == "branch" for r in records)
+        vault.instance.remember(Mark(records[-1].seq, records[-1].digest))
+        return records
+
+
+def _load_project(layout: Layout) -> Project:
+    data = load_bytes(layout.project_file, max_bytes=_MAX_PROJECT_BYTES, what="project")
+    where = str(layout.project_file)
+    fields = Fields(parse_json(data, max_bytes=_MAX_PROJECT_BYTES, what=where), where)
+    fields.integer("version", minimum=1, maximum=1)
+    project = fields.text("project")
+    parse_hex(project, n_bytes=16, what=f"project in {where}")
+    fields.text("made")
+    server = fields.optional("server", fields.text)
+    fields.done()
+    return Project(project, server)
+
+
+def _store_project(layout: Layout, project: Project) -> None:
+    value = {
+        "version": 1,
+        "project": project.id,
+        "made": utc_text(datetime.now(UTC).replace(microsecond=0)),
+        "server": project.server,
+    }
+    write_atomically(layout.project_file, json.dumps(value, indent=2).encode() + b"\n")
