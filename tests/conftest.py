@@ -23,6 +23,8 @@ from hypothesis import settings
 
 _PROJECT_ROOT = Path(__file__).resolve().parent.parent
 _VECTORS_VARIABLE = "VESTIGE_VECTORS"
+# Where parts are, not how they behave.
+_KEPT = (_VECTORS_VARIABLE, "VESTIGE_ANVIL")
 _REQUIRE_VARIABLE = "VESTIGE_REQUIRE_ALL"
 # Where the answer is kept for the worker processes of pytest-xdist, which inherit the environment
 # after the variables of our own prefix are gone.
@@ -33,7 +35,7 @@ def _clean_environment() -> bool:
     """Drop VESTIGE_* but for the vectors' folder; return whether every part is required."""
     if os.environ.get(_REQUIRE_VARIABLE) == "1":
         os.environ[_REQUIRE_KEPT] = "1"
-    for name in [n for n in os.environ if n.startswith("VESTIGE_") and n != _VECTORS_VARIABLE]:
+    for name in [n for n in os.environ if n.startswith("VESTIGE_") and n not in _KEPT]:
         del os.environ[name]
     return os.environ.get(_REQUIRE_KEPT) == "1"
 

@@ -54,6 +54,13 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
     name = chain.name if chain else f"chain {attestation.chain_id}"
     bounds = _bounds(attestation, chain)
     steps = tuple(bound.step for bound in bounds)
+    if not bounds and attestation.storage is not None:
+        return Judgement(
+            Status.NOT_CHECKED,
+            "the contract is not the policy's, and how it stores is not known",
+            "evm.contract_unknown",
+            by=name,
+        )
     if not bounds:
         return Judgement(Status.PENDING, "the transaction is not final yet", "evm.pending", by=name)
     if chain is None:
