@@ -34,7 +34,7 @@ _UTC: Final = re.compile(
 _JSON_ESCAPE: Final = re.compile(rb"\\.", re.DOTALL)
 # A JSON string without escapes, closed or not: every quote starts a match, so the scan is linear.
 _JSON_STRING: Final = re.compile(rb'"[^"]*"?')
-_JSON_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_JSON_NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 _JSON_STEP: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _JSON_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON_INTEGER_CHARACTERS: Final = len(str(-limits.MAX_JSON_INTEGER))
@@ -195,14 +195,8 @@ def parse_json(data: bytes | str, *, max_bytes: int, what: str) -> Any:
             code="format.json.depth",
         )
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_json_object,
-            parse_int=_json_integer,
-            parse_float=_json_float,
-            parse_constant=_json_float,
-        )
-        if _JSON_SURROGATE.search(text):
+        value = _JSON_DECODER.decode(text)
+        if b"\\u" in raw and _JSON_SURROGATE.search(text):
             # Only an escape can bring in half a pair; UTF-8 cannot carry it out again.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
@@ -217,7 +211,13 @@ def parse_json(data: bytes | str, *, max_bytes: int, what: str) -> Any:
 
 def _json_depth(raw: bytes) -> int:
     """Return how deep arrays and objects are nested, up to the first thing that is not JSON."""
-    brackets = _JSON_STRING.sub(b"", _JSON_ESCAPE.sub(b"", raw)).translate(None, _JSON_NOT_BRACKETS)
+    if b"\\" in raw:
+        raw = _JSON_ESCAPE.sub(b"", raw)
+    # What is left of a string without brackets is two quotes side by side. Taking such a pair out
+    # never moves a bracket into a string or out of one.
+    brackets = raw.translate(None, _JSON_NOT_STRUCTURE).replace(b'""', b"")
+    if b'"' in brackets:
+        brackets = _JSON_STRING.sub(b"", brackets)
     return max(accumulate(map(_JSON_STEP.__getitem__, brackets)), default=0)
 
 
@@ -246,6 +246,15 @@ def _json_float(_text: str) -> NoReturn:
         "JSON number with fraction or exponent, or no number; wanted an integer",
         code="format.json.number",
     )
+
+
+# Made once: json.loads would make one for each document.
+_JSON_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_json_object,
+    parse_int=_json_integer,
+    parse_float=_json_float,
+    parse_constant=_json_float,
+)
 
 
 # -- times -----------------------------------------------------------------------------------------

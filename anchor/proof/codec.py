@@ -11,6 +11,7 @@ Specification: ``docs/spec/proof.md``, schema ``docs/spec/proof.schema.json``.
 from __future__ import annotations
 
 import json
+import marshal
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -58,7 +59,7 @@ class ProofReader:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, Attestation] = {}
+        self._known: dict[bytes, Attestation] = {}
 
     def parse(self, data: bytes) -> Proof:
         """Read a proof file; errors as :func:`parse_proof`."""
@@ -66,8 +67,9 @@ class ProofReader:
         return proof_from_json(value, read=self._attestation)
 
     def _attestation(self, value: Any, where: str) -> Attestation:
-        # The text of a JSON value tells 1 from true, which comparing values would not.
-        key = repr(value)
+        # The bytes of a JSON value tell 1 from true, which comparing values would not. Version 2
+        # of the format depends on the value alone, not on which of its strings are one object.
+        key = marshal.dumps(value, 2)
         known = self._known.get(key)
         if known is None:
             known = attestation_from_json(value, where)
