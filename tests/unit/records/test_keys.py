@@ -11,6 +11,7 @@ import pytest
 
 from anchor.records.chain import ChainReport, verify_chain
 from anchor.records.keys import key_thumbprint
+from anchor.records.record import parse_record
 from tests.recorder import CREATOR, RECOVERY, THIEF, Key, Project, stub
 
 TOOL, NEXT, OTHER = Key("tool"), Key("next"), Key("other recovery")
@@ -270,3 +271,63 @@ def test_a_gap_without_key_records_leaves_the_signature_checked() -> None:
     assert report.records[1].place.word == "not_checked"
     assert report.missing == 4
     assert report.complete_up_to is None
+
+
+def test_a_false_signature_stays_false_where_a_key_record_is_withheld() -> None:
+    project = started()
+    project.revoke(TOOL)
+    project.note(key=TOOL, role="tool")
+    project.note()
+    project.note()
+    jwt, rest = project.records[4].sd_jwt.serialize().split("~", 1)
+    other = project.records[3].sd_jwt.jwt.rpartition(".")[2]
+    project.records[4] = parse_record(f"{jwt.rpartition('.')[0]}.{other}~{rest}")
+    items = [project.records[0], stub(project.records[1]), *project.records[2:]]
+    report = verify_chain(items)
+    assert signature(report, 2) == ("not_checked", "record.key_unknown")
+    assert signature(report, 3) == ("not_checked", "record.key_record_withheld")
+    assert signature(report, 4) == ("failed", "record.signature")
+
+
+def test_a_rotation_by_a_recovery_key_whose_naming_is_withheld_is_not_false() -> None:
+    project = started()
+    project.rotate(CREATOR, NEXT, recovery=OTHER)
+    project.rotate(NEXT, Key("third"), by=OTHER, recovery=OTHER)
+    items = [project.records[0], stub(project.records[1]), project.records[2]]
+    assert signature(verify_chain(items), 2) == ("not_checked", "record.key_unknown")
+    assert last(project) == GOOD
+
+
+def test_a_revocation_elsewhere_counts_if_a_recovery_key_signed_it() -> None:
+    project = started()
+    project.note()
+    other = project.copy()
+    revocation = other.revoke(CREATOR, "2026-11-20T00:00:00Z")
+    report = verify_chain(project.records, [revocation])
+    assert list(report.compromised) == [CREATOR.thumbprint]
+    jwt, rest = revocation.sd_jwt.serialize().split("~", 1)
+    signed_by_another = project.records[1].sd_jwt.jwt.rpartition(".")[2]
+    false = parse_record(f"{jwt.rpartition('.')[0]}.{signed_by_another}~{rest}")
+    assert not verify_chain(project.records, [false]).compromised
+    fields = {
+        "recovery_key": THIEF.public.hex(),
+        "revoked_key": CREATOR.thumbprint.hex(),
+        "compromised_at": "2026-11-20T00:00:00Z",
+    }
+    thief = project.copy()
+    named = Named(THIEF.name, RECOVERY.thumbprint)
+    claimed = thief.add("key_revoke", fields, key=named)
+    assert claimed.actor.key == RECOVERY.thumbprint
+    assert not verify_chain(project.records, [claimed]).compromised
+
+
+class Named(Key):
+    """A key that goes under another key's name."""
+
+    def __init__(self, name: str, thumbprint: bytes) -> None:
+        super().__init__(name)
+        object.__setattr__(self, "_thumbprint", thumbprint)
+
+    @property
+    def thumbprint(self) -> bytes:
+        return self._thumbprint
