@@ -15,9 +15,10 @@ from anchor.cli.program import error_to_json
 from anchor.client.call import parse_digest
 from anchor.client.evidence import PROOF_SUFFIX
 from anchor.client.file_selection import select_files
-from anchor.client.known_logs import KnownLogs, state_folder
+from anchor.client.known_logs import KnownLogs
 from anchor.client.service_client import ServiceClient
 from anchor.client.stamping import Stampable, Stamped, Stamper, load_present
+from anchor.client.state_folder import state_folder
 from anchor.client.waiting import wait_until
 from anchor.errors import IncompleteProofError, UsageError, VestigeError
 from anchor.proof.policy import Policy

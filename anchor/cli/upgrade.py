@@ -15,10 +15,11 @@ from anchor.cli._output import Output, padded, word
 from anchor.cli._progress import Progress
 from anchor.cli.program import error_to_json
 from anchor.client.evidence import PROOF_SUFFIX
-from anchor.client.known_logs import KnownLogs, state_folder
+from anchor.client.known_logs import KnownLogs
 from anchor.client.local_file import beside
 from anchor.client.ots_file import write_ots_beside
 from anchor.client.service_client import ServiceClient
+from anchor.client.state_folder import state_folder
 from anchor.client.upgrading import Upgraded, Upgrader
 from anchor.errors import UsageError, VestigeError
 from anchor.verify.verdict import Status

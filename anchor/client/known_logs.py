@@ -17,8 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,13 +43,6 @@ from anchor.proof.policy import Policy
 from anchor.verify.inclusion import verify_checkpoint
 
 _MAX_STATE_BYTES: Final = 256 << 10
-
-
-def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where what is remembered lies: ``$XDG_STATE_HOME/vestige``, else in the home."""
-    base = environ.get("XDG_STATE_HOME") or ""
-    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
-    return root / "vestige"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from anchor.client.known_logs import state_folder
 from anchor.client.local_file import load_bytes, write_atomically
+from anchor.client.state_folder import state_folder
 from anchor.errors import FormatError, VestigeError
 from anchor.formats.encoding import parse_hex, parse_json
 from anchor.records.record import Beacon

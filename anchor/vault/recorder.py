@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -159,6 +158,8 @@ class Recorder:
         """Keep the originals of all drafts, several at a time: the disk's flushes overlap."""
         if sum(len(draft.files) for draft in drafts) < 2:
             return [self._ready(draft) for draft in drafts]
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one note needs none
+
         with ThreadPoolExecutor(_THREADS) as threads:
             return list(threads.map(self._ready, drafts))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from anchor.client.known_logs import KnownLogs, state_folder
+from anchor.client.known_logs import KnownLogs
+from anchor.client.state_folder import state_folder
 from anchor.errors import (
     BackendUnavailableError,
     ConsistencyError,
