@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from anchor.config.backends import FetchCheckpoint
-from anchor.config.beacons import Beacons
+from anchor.config.backends import Outside
 from anchor.config.kept_checkpoint import KeptCheckpoint
 from anchor.config.settings import Settings
 from anchor.errors import BackendError, NotFoundError
 from anchor.formats.note import parse_note
-from anchor.ports import CommittedTree, Json, LogStore, RoundPublisher, RoundStore
+from anchor.ports import CommittedTree, Json, LogStore, RoundStore
 from anchor.proof.codec import proof_from_json
 from anchor.proof.policy import Policy
 from anchor.proof.proof import Proof
@@ -57,13 +56,10 @@ class Parts:
         sequencer: the one writer of the log.
         anchorer: hands roots to the backends; it must tell :attr:`Service.tell` of its events.
         policy: under which verdicts are given.
-        publisher: gets final rounds, or None.
-        beacons: block hashes known now.
+        outside: the publisher, the beacons and what else stands outside.
         calendar: the calendar protocol, or None where it is switched off.
         kept: the checkpoint kept outside the data folder, or None for a service made for an
             occasion, which believes its own disk.
-        checkpoints: each fetches what somebody outside has seen of this log, given its origin.
-        closes: called last when the service stops.
     """
 
     settings: Settings
@@ -73,12 +69,9 @@ class Parts:
     sequencer: Sequencer
     anchorer: Anchorer
     policy: Policy
-    publisher: RoundPublisher | None
-    beacons: Beacons
+    outside: Outside
     calendar: CalendarProtocol | None = None
     kept: KeptCheckpoint | None = None
-    checkpoints: Sequence[FetchCheckpoint] = ()
-    closes: Sequence[Callable[[], None]] = ()
 
 
 class Service:
@@ -97,7 +90,7 @@ class Service:
         self.sequencer = parts.sequencer
         self.anchorer = parts.anchorer
         self.policy = parts.policy
-        self.beacons = parts.beacons
+        self.beacons = parts.outside.beacons
         self.calendar = parts.calendar
         self.events = events
         self._parts = parts
@@ -132,7 +125,7 @@ class Service:
             _log.warning("still waiting for an outside system, given up: %s", ", ".join(busy))
         if self._parts.kept is not None:
             self._parts.kept.stop()
-        for close in self._parts.closes:
+        for close in self._parts.outside.closes:
             close()
         self.rounds.close()
         self.store.close()
@@ -150,7 +143,7 @@ class Service:
 
     def _outside_checkpoints(self) -> list[str]:
         texts = [] if self._parts.kept is None else self._parts.kept.read()
-        for fetch in self._parts.checkpoints:
+        for fetch in self._parts.outside.checkpoints:
             try:
                 found = fetch(self.signer.origin)
             except BackendError as exc:
@@ -199,7 +192,7 @@ class Service:
 
     def publication(self, tree_size: int) -> Json | None:
         """Return what the publisher said of a round (an IPFS node: its CID), or None."""
-        publisher = self._parts.publisher
+        publisher = self._parts.outside.publisher
         if publisher is None:
             return None
         found = publication_of(self.rounds, publisher.name, tree_size)

@@ -81,11 +81,10 @@ def build_service(
             slice_digests=settings.log.max_batch_digests,
         )
         opened.callback(sequencer.close)
-        outside = (
-            Outside(tuple(backends), publisher, beacons or Beacons({}))
-            if backends is not None
-            else build_outside(settings, store, rounds)
-        )
+        if backends is None:
+            outside = build_outside(settings, store, rounds)
+        else:
+            outside = Outside(tuple(backends), publisher, beacons or Beacons({}))
         for close in outside.closes:
             opened.callback(close)
         events = EventFan()
@@ -98,7 +97,6 @@ def build_service(
             publisher=outside.publisher,
             settings=anchorer_settings,
         )
-        proofs = ProofAssembler(store, rounds, anchorer.expectations)
         parts = Parts(
             settings=settings,
             store=store,
@@ -107,16 +105,14 @@ def build_service(
             sequencer=sequencer,
             anchorer=anchorer,
             policy=policy or _policy(settings.policy),
-            publisher=outside.publisher,
-            beacons=outside.beacons,
-            calendar=_calendar(settings, proofs, public_url),
+            outside=outside,
+            calendar=_calendar(
+                settings, ProofAssembler(store, rounds, anchorer.expectations), public_url
+            ),
             kept=_kept_checkpoint(settings, signer, store, own_backends=backends is not None),
-            checkpoints=outside.checkpoints,
-            closes=outside.closes,
         )
-        service = Service(parts, events)
         opened.pop_all()
-        return service
+    return Service(parts, events)
 
 
 def _make_data_folder(path: Path) -> None:

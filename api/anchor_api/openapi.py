@@ -37,6 +37,30 @@ _PROBLEM: Final = {
     }
 }
 
+_BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+_HEADERS: Final = {
+    "Vestige-Tree-Size": {
+        "description": "raw bodies only: size of the tree that the checkpoint is of",
+        "schema": {"type": "integer"},
+    },
+    "Vestige-Checkpoint": {
+        "description": "raw bodies only: the signed checkpoint, base64",
+        "schema": {"type": "string", "format": "byte"},
+    },
+    "Idempotency-Replayed": {
+        "description": "true where the answer is the one given before under the key",
+        "schema": {"type": "string"},
+    },
+}
+_REFUSALS: Final = {
+    "400": "not JSON, no digests, or one that is malformed",
+    "408": "the body did not come in time",
+    "413": "the body is too large",
+    "415": "another media type",
+    "429": "this client's share is used up; see Retry-After",
+    "503": "too much at once, or no writes now; see Retry-After",
+}
+
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
     """Return the description of an application's routes and of ``POST /v1/digests``."""
@@ -75,29 +99,6 @@ def _bound(schemas: dict[str, Any]) -> None:
 
 
 def _submission(answer: dict[str, Any]) -> dict[str, Any]:
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    headers = {
-        "Vestige-Tree-Size": {
-            "description": "raw bodies only: size of the tree that the checkpoint is of",
-            "schema": {"type": "integer"},
-        },
-        "Vestige-Checkpoint": {
-            "description": "raw bodies only: the signed checkpoint, base64",
-            "schema": {"type": "string", "format": "byte"},
-        },
-        "Idempotency-Replayed": {
-            "description": "true where the answer is the one given before under the key",
-            "schema": {"type": "string"},
-        },
-    }
-    problems = {
-        "400": "not JSON, no digests, or one that is malformed",
-        "408": "the body did not come in time",
-        "413": "the body is too large",
-        "415": "another media type",
-        "429": "this client's share is used up; see Retry-After",
-        "503": "too much at once, or no writes now; see Retry-After",
-    }
     return {
         "tags": ["digests"],
         "summary": "Submit",
@@ -125,16 +126,16 @@ def _submission(answer: dict[str, Any]) -> dict[str, Any]:
             "required": True,
             "content": {
                 JSON_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/SubmissionRequest"}},
-                RAW_MEDIA_TYPE: binary,
+                RAW_MEDIA_TYPE: _BINARY,
             },
         },
         "responses": {
             "200": {
                 "description": "durable, sequenced, under the checkpoint",
-                "headers": headers,
-                "content": {JSON_MEDIA_TYPE: {"schema": answer}, RAW_MEDIA_TYPE: binary},
+                "headers": _HEADERS,
+                "content": {JSON_MEDIA_TYPE: {"schema": answer}, RAW_MEDIA_TYPE: _BINARY},
             },
-            **{code: {"description": text, **_PROBLEM} for code, text in problems.items()},
+            **{code: {"description": text, **_PROBLEM} for code, text in _REFUSALS.items()},
         },
     }
 

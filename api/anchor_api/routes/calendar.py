@@ -17,7 +17,6 @@ from anchor.errors import (
     FormatError,
     IncompleteProofError,
     NotFoundError,
-    QuotaExceededError,
     VestigeError,
 )
 from anchor.formats.encoding import parse_hex
@@ -31,6 +30,8 @@ from anchor_api.quota import ClientNames, Quotas
 _BYTES: Final = "application/octet-stream"
 _COMPLETE: Final = "public, max-age=31536000"
 _GROWING: Final = "public, max-age=60"
+_BINARY: Final[dict[str, Any]] = {_BYTES: {"schema": {"type": "string", "format": "binary"}}}
+_TREE: Final[dict[int | str, dict[str, Any]]] = {200: {"content": _BINARY}}
 
 
 def calendar_router(
@@ -43,56 +44,68 @@ def calendar_router(
 ) -> APIRouter:
     """Return the routes of the calendar protocol."""
     router = APIRouter(tags=["calendar"])
-    binary: dict[int | str, dict[str, Any]] = {
-        200: {"content": {_BYTES: {"schema": {"type": "string", "format": "binary"}}}}
-    }
-
-    @router.post(
+    routes = _Calendar(service, calendar, reader, quotas, clients)
+    router.add_api_route(
         "/digest",
+        routes.digest,
+        methods=["POST"],
         response_class=Response,
-        responses=binary,
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {_BYTES: {"schema": {"type": "string", "format": "binary"}}},
-            }
-        },
+        responses=_TREE,
+        openapi_extra={"requestBody": {"required": True, "content": _BINARY}},
         operation_id="calendarDigest",
     )
-    async def digest(request: Request) -> Response:
+    router.add_api_route(
+        "/timestamp/{commitment}",
+        routes.timestamp,
+        response_class=Response,
+        responses=_TREE,
+        operation_id="calendarTimestamp",
+    )
+    return router
+
+
+class _Calendar:
+    """The two routes."""
+
+    def __init__(
+        self,
+        service: Service,
+        calendar: CalendarProtocol,
+        reader: BodyReader,
+        quotas: Quotas,
+        clients: ClientNames,
+    ) -> None:
+        self._service = service
+        self._calendar = calendar
+        self._reader = reader
+        self._quotas = quotas
+        self._clients = clients
+
+    async def digest(self, request: Request) -> Response:
         """Take up to 64 bytes; answer with our promise once they are in the log."""
+        client = self._clients.client_of(request.scope)
         try:
-            quotas.take_request(clients.client_of(request.scope))
-            submitted = await reader.read(
+            self._quotas.take_request(client)
+            submitted = await self._reader.read(
                 request.scope, request.receive, max_bytes=MAX_CALENDAR_DIGEST_BYTES
             )
-            entry = calendar.entry(submitted)
-            quotas.take_digests(clients.client_of(request.scope), 1)
+            entry = self._calendar.entry(submitted)
+            self._quotas.take_digests(client, 1)
         except DisconnectedError:
             return _plain(400, "incomplete")
         except BodyTooLargeError:
             await discard_body(request.receive)
             return _plain(400, "digest too long")
-        except QuotaExceededError as exc:
-            return _refused(exc)
         except VestigeError as exc:
-            return _plain(400, exc.message)
+            return _refused(exc)
         try:
-            await service.submit(entry)
+            await self._service.submit(entry)
         except VestigeError as exc:
             return _refused(exc)
-        return Response(
-            calendar.promise(submitted),
-            headers={"Content-Type": _BYTES, "Cache-Control": "no-store"},
-        )
+        headers = {"Content-Type": _BYTES, "Cache-Control": "no-store"}
+        return Response(self._calendar.promise(submitted), headers=headers)
 
-    @router.get(
-        "/timestamp/{commitment}",
-        response_class=Response,
-        responses=binary,
-        operation_id="calendarTimestamp",
-    )
-    async def timestamp(commitment: str) -> Response:
+    async def timestamp(self, commitment: str) -> Response:
         """Return the tree from an entry to what the public calendars gave for it."""
         try:
             entry = parse_hex(commitment.lower(), max_bytes=MAX_CALENDAR_DIGEST_BYTES)
@@ -101,15 +114,13 @@ def calendar_router(
         if len(entry) != DIGEST_BYTES:
             return _plain(404, "Not found", _GROWING)
         try:
-            answer = await run_in_threadpool(calendar.lookup, entry)
+            answer = await run_in_threadpool(self._calendar.lookup, entry)
         except NotFoundError:
             return _plain(404, "Not found", _GROWING)
         except IncompleteProofError:
             return _plain(404, "Pending confirmation in Bitcoin blockchain", _GROWING)
         cached = _COMPLETE if answer.complete else _GROWING
         return Response(answer.tree, headers={"Content-Type": _BYTES, "Cache-Control": cached})
-
-    return router
 
 
 def _plain(status: int, text: str, cached: str = "no-store") -> Response:

@@ -207,7 +207,8 @@ def test_a_witness_that_does_not_answer_is_as_good_as_none(settings, caplog):
     def silent(_origin):
         raise BackendUnavailableError("no answer")
 
-    service = Service(replace(built._parts, checkpoints=(silent,)), EventFan())
+    parts = replace(built._parts, outside=replace(built._parts.outside, checkpoints=(silent,)))
+    service = Service(parts, EventFan())
     with caplog.at_level(logging.WARNING):
         service.start()
     assert service.sequencer.read_only_reason is None  # the log is empty
