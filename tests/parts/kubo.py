@@ -53,6 +53,7 @@ class KuboNodes:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[write_end],
+            cwd=self._folder,  # the library writes a log where it is started
             text=True,
         )
         os.close(write_end)
