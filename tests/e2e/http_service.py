@@ -125,7 +125,7 @@ def serve_command(folder: Path, *flags: str) -> list[str]:
 
 
 @contextmanager
-def process(folder: Path, *flags: str) -> Iterator[Process]:
+def process(folder: Path, *flags: str, **variables: str) -> Iterator[Process]:
     """Start ``vestige serve`` and wait until it says that it is ready; killed at the end."""
     with (folder / "serve.log").open("a") as log:
         child = subprocess.Popen(
@@ -133,7 +133,7 @@ def process(folder: Path, *flags: str) -> Iterator[Process]:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=environment(folder),
+            env=environment(folder, **variables),
         )
     try:
         line = child.stdout.readline() if child.stdout else ""
