@@ -1,7 +1,8 @@
 """``vestige admin``: look after a service.
 
 ``status`` and ``rounds`` ask a running service. ``backup``, ``fsck``, ``export-tiles`` and
-``checkpoints`` read its data folder on this machine, beside the running service or without it.
+``checkpoints`` read its data folder on this machine, beside the running service or without it;
+``force`` leaves a wish there, which the running service fulfils.
 """
 
 from __future__ import annotations
@@ -44,10 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("fsck", "recompute everything that the log in a data folder derives, and compare"),
         ("backup", "copy the log and the anchorer's memory into an empty folder; not the key"),
         ("export-tiles", "write the log as static files (C2SP tlog-tiles)"),
+        ("force", "ask the running service for an anchoring round now"),
     ):
         action = actions.add_parser(name, help=text, description=text, parents=[common])
         if name in ("backup", "export-tiles"):
             action.add_argument("folder", metavar="DIR", type=Path, help="where to")
+        if name == "force":
+            action.add_argument(
+                "backend", metavar="BACKEND", nargs="?", help="one backend (default: all of them)"
+            )
         action.add_argument(
             "--data",
             metavar="DIR",
@@ -66,6 +72,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         "fsck": _fsck,
         "backup": _backup,
         "export-tiles": _export,
+        "force": _force,
     }
     return actions[args.action](args, out)
 
@@ -197,4 +204,14 @@ def _export(args: argparse.Namespace, out: Output) -> int:
         log.close()
     out.line(f"{count:,} files written to {args.folder}")
     out.object({"folder": str(args.folder), "files": count})
+    return _exit_status.OK
+
+
+def _force(args: argparse.Namespace, out: Output) -> int:
+    from anchor.config.force_wish import wish_force
+
+    answers = wish_force(args.data, args.backend)
+    for name, answer in answers.items():
+        out.line("  ", padded(name, 44), answer)
+    out.object({"answers": answers})
     return _exit_status.OK

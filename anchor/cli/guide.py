@@ -111,7 +111,8 @@ the policy of this release byte for byte.
 """,
     "admin": """\
 `status` and `rounds` ask a running service. The others read its data folder, beside the running
-service or without it. A backup leaves out the log's private key.
+service or without it. A backup leaves out the log's private key. `force` leaves a wish in the data
+folder; it replaces a backend's interval, not the least gap between two rounds.
 """,
     "completion": """\
 `eval "$(vestige completion bash)"`, the same for zsh; `vestige completion fish | source`.

@@ -45,7 +45,7 @@ VERBS: Final = (
     Verb("verify", "say what a proof shows; offline unless told otherwise", "verify"),
     Verb("inspect", "print every step of a proof so that a person can redo it", "inspect"),
     Verb("policy", "show or check what a verifier trusts", "policy"),
-    Verb("admin", "look after a service: rounds, status, backup, fsck", "admin"),
+    Verb("admin", "look after a service: status, rounds, backup, fsck, force", "admin"),
     Verb("completion", "print the completion script of a shell", "completion"),
 )
 EXTERNAL_VERBS: Final = {

@@ -18,6 +18,7 @@ from anchor.cli._progress import Progress
 from anchor.cli.program import error_to_json
 from anchor.client.evidence import Evidence, load_evidence
 from anchor.errors import UsageError, VestigeError
+from anchor.proof.codec import ProofReader
 from anchor.proof.proof import Proof
 from anchor.verify.judge import Judge
 from anchor.verify.known import KnownFacts
@@ -95,12 +96,13 @@ class _Verifier:
 
             self._online = OnlineFacts(self._policy)
         self._facts = KnownFacts(archive=archive)
+        self._reader = ProofReader()
         self._judge = Judge(self._policy, now=now(), known=self._facts)
 
     def result(self, path: str, out: Output) -> dict[str, Any]:
         """Judge one path, print what was found, return its JSON object."""
         try:
-            evidence = load_evidence(path, file=self._args.file)
+            evidence = load_evidence(path, file=self._args.file, reader=self._reader)
             verdict, silent = self._verdict(evidence)
         except VestigeError as error:
             status = _exit_status.exit_status_of(error)

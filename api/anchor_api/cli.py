@@ -43,6 +43,7 @@ def serve(argv: Sequence[str]) -> int:
     try:
         url = url_of(bound)
         # Loaded late: a wrong flag or a taken port is told at once.
+        from anchor.config.force_wish import ForceWishes
         from anchor.config.wiring import build_service
         from anchor_api.app import create_app
 
@@ -54,7 +55,8 @@ def serve(argv: Sequence[str]) -> int:
         app = create_app(service)
         service.start()
         _announce(url, settings, service.signer.note_key.text, as_json=arguments.json)
-        run_server(app, bound)
+        with ForceWishes(settings.data, service.anchorer.force):
+            run_server(app, bound)
     finally:
         bound.close()
         service.stop()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from anchor.cli import main
+from anchor.config.force_wish import ForceWishes
 from anchor.formats.ots.codec import parse_detached
 from anchor.proof.codec import parse_proof
 from anchor_api.demo.demo_policy import demo_policy
@@ -259,6 +260,19 @@ def test_admin_reads_the_data_folder_beside_the_running_service(stage: Stage, ve
     broken = vestige("admin", "fsck", "--data", copy)
     assert broken.status == 1
     assert vestige("admin", "fsck", "--data", vestige.folder / "none").status == 5
+
+
+def test_admin_force_is_heard_by_the_service_of_the_data_folder(stage: Stage, vestige: Terminal):
+    data = stage.service.settings.data
+    vestige.file("z", "z")
+    vestige("stamp", "z")
+    with ForceWishes(data, stage.service.anchorer.force):
+        ran = vestige("admin", "force", "--data", data)
+        assert ran.status == 0
+        assert "rfc3161:demo" in ran.out
+        assert vestige("admin", "force", "nobody", "--data", data).status == 5
+    size = stage.service.committed.tree_size
+    assert stage.service.anchorer.wait_final(size, 60) == []
 
 
 # -- the stock client ------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from anchor.cli import _exit_status
-from anchor.cli._output import SIGNS, Cell, Output, bold, dim, padded, word
-from anchor.client.evidence import OTS_SUFFIX, PROOF_SUFFIX
+from anchor.cli._output import Output, bold, dim, padded
+from anchor.client.evidence import OTS_SUFFIX
 from anchor.client.extract import extract_parts
 from anchor.client.file_selection import select_files
 from anchor.client.known_logs import KnownLogs
@@ -30,9 +30,8 @@ from anchor.formats.ots.op import Append, Sha256
 from anchor.formats.ots.timestamp import Timestamp
 from anchor.proof.policy import Policy, parse_policy
 from anchor.proof.proof import Proof
-from anchor.verify.verdict import Status
+from anchor_api.demo.aftermath import make_tampered, tell_tampered, tell_verified, verdicts_of
 from anchor_api.demo.demo_policy import demo_policy
-from anchor_api.demo.offline import OfflineRun, run_offline
 from anchor_api.demo.samples import sample_images
 from anchor_api.demo.stage import Stage
 
@@ -91,12 +90,12 @@ def tell(folder: Path, files: Sequence[Path], out: Output) -> int:
 
     told.part("Verified again, by a process that can open no socket")
     policy_path = folder / "policy.json"
-    whole = _verify(paths, policy_path, out)
+    whole = tell_verified(paths, policy_path, out)
     told.seconds["verified"] = round(time.monotonic() - told.last, 2)
 
     told.part("And with one byte changed")
-    tampered = _tamper(paths[0], folder / "tampered")
-    failed = [_verify_tampered(path, what, policy_path, out) for path, what in tampered]
+    tampered = make_tampered(paths[0], folder / "tampered")
+    failed = [tell_tampered(path, what, policy_path, out) for path, what in tampered]
 
     commands = _next_commands(folder, paths, proofs, policy)
     _map(told, paths, commands)
@@ -108,8 +107,8 @@ def tell(folder: Path, files: Sequence[Path], out: Output) -> int:
             "folder": str(folder),
             "policy": str(policy_path),
             "files": [str(path) for path in paths],
-            "verdicts": _verdicts(whole),
-            "tampered": [verdict for run in failed for verdict in _verdicts(run)],
+            "verdicts": verdicts_of(whole),
+            "tampered": [verdict for run in failed for verdict in verdicts_of(run)],
             "seconds": told.seconds,
             "next": commands,
             "exit_status": status,
@@ -213,73 +212,6 @@ def _ots(path: Path, proof: Proof, url: str) -> bytes:
         node = node.add(Append(proof.opening)).add(Sha256())
     node.attest(PendingAttestation(url))
     return serialize_detached(DetachedTimestamp(Sha256(), tree.message, tree))
-
-
-# -- verifying -------------------------------------------------------------------------------------
-
-
-def _verify(paths: Sequence[Path], policy: Path, out: Output) -> OfflineRun:
-    """Verify all files; show the first one's ladder and the others' sentences."""
-    ran = _verify_offline(paths, policy, out)
-    first = True
-    for number, line in enumerate(ran.lines if not out.as_json else ()):
-        first = first and (number == 0 or line.startswith(" "))
-        if first or not line.startswith(" "):
-            out.line(*_coloured(line))
-    return ran
-
-
-def _verify_offline(paths: Sequence[Path], policy: Path, out: Output) -> OfflineRun:
-    """Verify files of one folder, called by their names there."""
-    words = ["verify", "--policy", str(policy.absolute()), *(["--json"] if out.as_json else [])]
-    return run_offline([*words, *(path.name for path in paths)], folder=paths[0].parent)
-
-
-def _tamper(path: Path, folder: Path) -> list[tuple[Path, str]]:
-    """Make two copies: of the file with one bit flipped, of the proof with one digit changed."""
-    folder.mkdir()
-    proof = beside(path, PROOF_SUFFIX).read_bytes()
-    changed_file = folder / f"file-changed{path.suffix}"
-    data = bytearray(path.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 1] = bytes([data[middle] ^ 1]) if data else b"\x00"
-    changed_file.write_bytes(data)
-    beside(changed_file, PROOF_SUFFIX).write_bytes(proof)
-    changed_proof = folder / f"proof-changed{path.suffix}"
-    changed_proof.write_bytes(path.read_bytes())
-    place = proof.index(b'"root_hash": "') + len(b'"root_hash": "')
-    digit = b"0" if proof[place : place + 1] != b"0" else b"1"
-    beside(changed_proof, PROOF_SUFFIX).write_bytes(proof[:place] + digit + proof[place + 1 :])
-    return [
-        (changed_file, f"byte {middle:,} of the file, one bit"),
-        (changed_proof, "the proof, one digit of a root hash"),
-    ]
-
-
-def _verify_tampered(path: Path, what: str, policy: Path, out: Output) -> OfflineRun:
-    ran = _verify_offline([path], policy, out)
-    if not out.as_json:
-        status = Status.FAILED if ran.status == _exit_status.FAILED else Status.NOT_CHECKED
-        reason = ran.lines[0].removeprefix(f"{path.name}: ").partition(SIGNS[status][0])[0].strip()
-        out.line("  ", padded(what, 40), padded(word(status), 12), reason)
-    return ran
-
-
-def _coloured(line: str) -> list[Cell]:
-    """Return a line of another process with its sign and word as a cell of its own."""
-    for status, (text, _) in SIGNS.items():
-        before, found, after = line.partition(text)
-        if found:
-            return [before, word(status), after]
-    return [line]
-
-
-def _verdicts(ran: OfflineRun) -> list[Any]:
-    try:
-        value = ran.json
-    except ValueError:
-        return []  # it was asked for text
-    return list(value.get("verdicts", [value]))
 
 
 # -- the map ---------------------------------------------------------------------------------------
