@@ -14,6 +14,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,7 +43,7 @@ from anchor.errors import (
 )
 from anchor.formats.merkle import inclusion_path, leaf_hash, verify_inclusion
 from anchor.proof.codec import parse_proof, serialize_proof
-from anchor.proof.proof import Inclusion, Proof
+from anchor.proof.proof import ExpectedAttestation, Inclusion, Proof
 
 OPENING_BYTES: Final = 16
 # One request: small ones as JSON, large ones as raw bytes.
@@ -141,6 +142,7 @@ class Stamper:
             fetch_tile=self._service.fetch_tile,
         )
         hashes = TileHashes(self._service.fetch_tile, checkpoint.tree_size)
+        expected = self._expected_rows(items[-1].digest)
         proofs = []
         for item, leaf in zip(items, submitted.leaves, strict=True):
             path = inclusion_path(leaf.leaf_index, checkpoint.tree_size, hashes.read_hash)
@@ -154,8 +156,18 @@ class Stamper:
             inclusion = Inclusion(
                 leaf.leaf_index, checkpoint.tree_size, tuple(path), submitted.checkpoint
             )
-            proofs.append(Proof(item.digest, item.opening, (inclusion,)))
+            proofs.append(Proof(item.digest, item.opening, (inclusion,), expected))
         yield from _write(items, proofs, [leaf.created for leaf in submitted.leaves])
+
+    def _expected_rows(self, digest: bytes) -> tuple[ExpectedAttestation, ...]:
+        """Return what the service expects of its backends; the same for all of one request.
+
+        They are no evidence, so that a service which does not say is no failure.
+        """
+        with contextlib.suppress(VestigeError):
+            rows = self._service.fetch_proof(digest).attestations
+            return tuple(row for row in rows if isinstance(row, ExpectedAttestation))
+        return ()
 
     def _prepare(self, path: Path, error: VestigeError | None) -> Stampable | Stamped:
         proof_path = beside(path, PROOF_SUFFIX)

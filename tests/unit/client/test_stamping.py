@@ -24,9 +24,10 @@ from anchor.errors import (
     VestigeError,
 )
 from anchor.proof.codec import parse_proof
+from anchor.proof.proof import ExpectedAttestation
 from anchor.verify.judge import verify_proof
 from tests.evidence import NOW, Log, Signer, digest_of, policy
-from tests.fakes.vestige_service import FakeVestige
+from tests.fakes.vestige_service import FakeVestige, problem
 
 
 class Desk:
@@ -168,6 +169,19 @@ def test_given_digest_is_submitted_as_it_is(desk):
     item = Stampable(None, desk.folder / "record.proof", digest, None)
     (result,) = Stamper(client, desk.logs).submit([item])
     assert (result.proof.digest, result.proof.opening, result.created) == (digest, None, True)
+
+
+def test_proof_shows_what_is_expected_and_goes_without_where_nobody_says(desk):
+    desk.fake.expected = [ExpectedAttestation("evm", "evm:1", None, "in an hour")]
+    (result,) = desk.stamp(desk.file("a"))
+    assert result.proof.attestations == tuple(desk.fake.expected)
+    verdict = verify_proof(result.proof, policy(), now=NOW)
+    assert verdict.exit_status == 3
+    desk.fake.before = lambda _m, path, *_: (
+        problem(404, "not_found") if path.endswith("/proof") else None
+    )
+    (result,) = desk.stamp(desk.file("b"))
+    assert (result.error, result.proof.attestations) == (None, ())
 
 
 # -- services that lie -----------------------------------------------------------------------------
