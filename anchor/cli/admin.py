@@ -86,12 +86,13 @@ def _status(args: argparse.Namespace, out: Output) -> int:
     with ServiceClient(server_url(args), attempts=2) as service:
         value = service.fetch_status()
     log, anchoring = value.get("log") or {}, value.get("anchoring") or {}
-    out.line(f"{log.get('origin')}  {log.get('tree_size', 0):,} entries")
+    out.line(f"{log.get('origin')}  {_count(log.get('tree_size', 0), 'entry', 'entries')}")
     if log.get("read_only"):
         out.line(f"  takes no writes: {log['read_only']}")
     oldest = anchoring.get("oldest_unanchored")
     if oldest:
-        out.line(f"  oldest entry without an anchor: since {oldest.get('since')}")
+        since = oldest.get("accepted_at") or "a moment ago"
+        out.line(f"  oldest entry without an anchor: {oldest.get('leaf_index')}, since {since}")
     for backend in anchoring.get("backends", ()):
         final = (backend.get("last_final") or {}).get("tree_size", "–")
         out.line(
@@ -100,10 +101,16 @@ def _status(args: argparse.Namespace, out: Output) -> int:
             padded(str(backend.get("state")), 14),
             f"final up to {final}; {backend.get('pending', 0)} pending",
         )
+        if backend.get("last_error"):
+            out.line(f"    last error: {backend['last_error']}")
     for alarm in anchoring.get("alarms", ()):
-        out.line(f"  alarm: {alarm.get('message') or alarm.get('code')}")
+        out.line(f"  alarm {alarm.get('name')}: {alarm.get('note')}")
     out.object(value)
     return _exit_status.OK
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def _rounds(args: argparse.Namespace, out: Output) -> int:
@@ -186,7 +193,8 @@ def _backup(args: argparse.Namespace, out: Output) -> int:
     finally:
         log.close()
     size = tree.tree_size if tree is not None else 0
-    out.line(f"{size:,} entries copied to {args.folder}, and the anchorer's memory")
+    copied = _count(size, "entry", "entries")
+    out.line(f"{copied} copied to {args.folder}, and the anchorer's memory")
     out.note("the log's private key is not in it: keep a copy of log.key in a safe place")
     out.object({"folder": str(args.folder), "tree_size": size})
     return _exit_status.OK

@@ -91,7 +91,7 @@ def _upgrade(
 def _words(upgraded: Upgraded) -> str:
     gained = ", ".join(dict.fromkeys(attestation.kind for attestation in upgraded.gained))
     pending = sum(row.status is Status.PENDING for row in upgraded.verdict.rows)
-    left = "complete" if upgraded.complete else f"{pending} pending"
+    left = f"{pending} pending" if pending else "complete" if upgraded.complete else "no evidence"
     return f"gained {gained}; {left}" if gained else f"nothing new; {left}"
 
 
