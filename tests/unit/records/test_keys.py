@@ -213,6 +213,19 @@ def test_a_second_genesis_is_none() -> None:
     assert report.records[1].place.code == "record.genesis"
 
 
+def test_a_genesis_behind_a_withheld_one_is_none() -> None:
+    """A thief withholds the creator's genesis and goes on with one of its own."""
+    honest = started()
+    thief = Project(key=THIEF, records=list(honest.records))
+    thief.genesis()
+    thief.note()
+    report = verify_chain([stub(honest.records[0]), *thief.records[1:]])
+    assert signature(report, 1) == ("failed", "record.genesis")
+    assert report.records[0].place.code == "record.genesis"
+    assert signature(report, 2)[0] != "verified"
+    assert report.complete_up_to is None
+
+
 def test_a_genesis_that_names_another_key_than_it_is_signed_with() -> None:
     project = Project(key=THIEF)
     project.genesis(public_key=CREATOR.public.hex())

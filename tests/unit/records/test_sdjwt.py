@@ -166,6 +166,15 @@ def test_what_is_too_long_is_not_read() -> None:
     refused(TEXT.partition("~")[0] + "~" * (limits.MAX_RECORD_DISCLOSURES + 2), LimitExceededError)
 
 
+def test_as_many_disclosures_as_may_be() -> None:
+    many = [make_disclosure(SALT(), f"n{n}", n) for n in range(limits.MAX_RECORD_DISCLOSURES)]
+    signed = sign_sd_jwt({}, many, CREATOR.private.sign, media_type=TYPE)
+    assert len(signed.disclosures) == limits.MAX_RECORD_DISCLOSURES
+    more = [*many, make_disclosure(SALT(), "one more", 1)]
+    with pytest.raises(FormatError):
+        sign_sd_jwt({}, more, CREATOR.private.sign, media_type=TYPE)
+
+
 # -- header and payload ----------------------------------------------------------------------------
 
 

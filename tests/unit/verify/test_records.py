@@ -264,6 +264,15 @@ def test_late_is_only_a_claim() -> None:
     assert backdated.record.lag_s == late.record.lag_s == 700 * 86400 + 1
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(0, False), (1, True)])
+def test_a_day_of_lag_is_not_late_yet(seconds: int, said: bool) -> None:
+    project = Project()
+    project.genesis()
+    project.note(claimed_time=START - timedelta(days=1, seconds=seconds - 1))
+    warnings = judged(project, START).verdicts[1].warnings
+    assert any("does not say late" in text for text in warnings) is said
+
+
 def test_a_wrong_clock_is_said_and_fails_nothing() -> None:
     project = Project()
     project.genesis()
@@ -276,6 +285,15 @@ def test_a_wrong_clock_is_said_and_fails_nothing() -> None:
     assert ahead.record is not None
     assert ahead.record.lag_s is not None
     assert ahead.record.lag_s < 0
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(-1, True), (0, False), (1, False)])
+def test_a_claimed_time_at_the_beacons_is_no_contradiction(seconds: int, said: bool) -> None:
+    project = Project()
+    project.genesis()
+    project.note(claimed_time=START + timedelta(seconds=seconds), not_before=[BEACON])
+    warnings = judged(project, START + timedelta(hours=1)).verdicts[1].warnings
+    assert any("earlier than its beacon" in text for text in warnings) is said
 
 
 def test_without_evidence_there_is_no_lag() -> None:
