@@ -31,6 +31,7 @@ from anchor_api.routes.rounds import round_router
 from anchor_api.routes.state import state_router
 from anchor_api.routes.verification import verification_router
 from anchor_api.submission import SubmissionRoute
+from anchor_api.verification import Verification
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,15 +57,18 @@ def create_app(service: Service) -> Dispatcher:
     )
     hub = EventHub(service, figures, http.event_streams)
     app = _framework(hub)
-    app.include_router(digest_router(service))
+    verification = Verification(service.policy, http.verifications_at_once)
+    app.include_router(digest_router(service, verification))
     app.include_router(
-        verification_router(service, reader=reader, budget=budget, quotas=quotas, clients=clients)
+        verification_router(
+            verification, reader=reader, budget=budget, quotas=quotas, clients=clients
+        )
     )
     app.include_router(round_router(service))
     app.include_router(state_router(service, figures))
     app.include_router(event_router(hub))
     app.include_router(log_router(service))
-    app.include_router(page_router(service))
+    app.include_router(page_router(service, verification))
     if service.calendar is not None:
         app.include_router(
             calendar_router(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from anchor.config.service import Service
 from anchor.errors import IncompleteProofError
@@ -15,10 +15,10 @@ from anchor.limits import DIGEST_BYTES
 from anchor.proof.codec import PROOF_MEDIA_TYPE, serialize_proof
 from anchor.proof.proof import Proof
 from anchor.service.calendar_protocol import ots_file
-from anchor.verify import Judge
 from anchor.verify.report import verdict_to_json
 from anchor_api.answers import ProblemAnswer, StandingAnswer, without_fractions
 from anchor_api.media_type import choose_media_type
+from anchor_api.verification import Verification
 
 TLOG_PROOF_MEDIA_TYPE: Final = "text/x-tlog-proof"
 OTS_MEDIA_TYPE: Final = "application/vnd.opentimestamps.ots"
@@ -31,7 +31,7 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
 PRIVATE_HEADERS: Final = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
-def digest_router(service: Service) -> APIRouter:
+def digest_router(service: Service, verification: Verification) -> APIRouter:
     """Return the routes of one digest."""
     router = APIRouter(tags=["digests"])
 
@@ -42,15 +42,14 @@ def digest_router(service: Service) -> APIRouter:
         responses=_PROBLEMS,
         operation_id="standing",
     )
-    def standing(digest: str, response: Response, before: str | None = None) -> Any:
+    async def standing(digest: str, response: Response, before: str | None = None) -> Any:
         """Say where a digest stands; with `before` (UTC) also give the verdict."""
         entry = parse_digest(digest)
         response.headers.update(PRIVATE_HEADERS)
-        found = service.standing(entry)
+        found = await run_in_threadpool(service.standing, entry)
         if before is not None:
             asked = parse_utc(before, what="before")
-            judge = Judge(service.policy, now=datetime.now(UTC))
-            verdict = judge.verify_proof(service.proof(entry), before=asked)
+            verdict = await verification.judge_proof(lambda: service.proof(entry), before=asked)
             found = {**found, "verdict": verdict_to_json(verdict)}
         return without_fractions(found)
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from importlib.resources import files
 from typing import Any, Final
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from anchor.config.service import Service
 from anchor.errors import FormatError, NotFoundError
-from anchor.verify import AttestationVerdict, Judge, Verdict
+from anchor.verify import AttestationVerdict, Status, Verdict
 from anchor_api.asgi import CONTENT_SECURITY_POLICY
 from anchor_api.page import Html, digest, facts, joined, page, tag, word
 from anchor_api.routes.digests import PRIVATE_HEADERS, parse_digest
+from anchor_api.verification import Verification
 
 _HTML: Final = "text/html; charset=utf-8"
 _FAMILIES: Final = {"rfc3161": "RFC 3161", "evm": "EVM chain", "bitcoin": "Bitcoin"}
 
 
-def page_router(service: Service) -> APIRouter:
+def page_router(service: Service, verification: Verification) -> APIRouter:
     """Return the routes of the pages."""
     router = APIRouter(include_in_schema=False)
     style = files("anchor_api").joinpath("static", "page.css").read_bytes()
@@ -41,15 +43,15 @@ def page_router(service: Service) -> APIRouter:
         return _html(page("Verify — Vestige", *_VERIFY))
 
     @router.get("/d/{digest_hex}")
-    def one_digest(digest_hex: str) -> Response:
+    async def one_digest(digest_hex: str) -> Response:
         try:
             entry = parse_digest(digest_hex)
-            standing = service.standing(entry)
+            standing = await run_in_threadpool(service.standing, entry)
         except FormatError:
             return _html(_missing("This is no digest", digest_hex[:100]), status=400)
         except NotFoundError:
             return _html(_missing("This log does not have this digest", digest_hex), status=404)
-        verdict = Judge(service.policy, now=datetime.now(UTC)).verify_proof(service.proof(entry))
+        verdict = await verification.judge_proof(lambda: service.proof(entry))
         title = f"Digest {digest_hex[:8]}…"
         return _html(page(title, *_digest_page(standing, verdict), noindex=True), private=True)
 
@@ -144,6 +146,8 @@ def _digest_page(standing: dict[str, Any], verdict: Verdict) -> list[Html]:
 
 
 def _sentence(verdict: Verdict) -> str:
+    if verdict.status is Status.FAILED:
+        return f"Something is false: {verdict.reason}"
     if verdict.headline is None:
         return "Nothing shows yet when this digest existed"
     before = verdict.headline.existed_before.astimezone(UTC)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
 
 from anchor.config.service import Service
 from anchor.service.metrics import CONTENT_TYPE, Sample, render_metrics
@@ -20,6 +22,7 @@ from anchor_api.http_figures import HttpFigures
 def state_router(service: Service, figures: HttpFigures) -> APIRouter:
     """Return the routes of the service's state."""
     router = APIRouter(tags=["state"])
+    asking = asyncio.Lock()
 
     @router.get("/v1/status", response_model=StatusAnswer, operation_id="status")
     def status(response: Response) -> Any:
@@ -64,12 +67,15 @@ def state_router(service: Service, figures: HttpFigures) -> APIRouter:
         )
 
     @router.get("/v1/beacon", response_model=BeaconAnswer, operation_id="beacon")
-    def beacon(response: Response) -> Any:
+    async def beacon(response: Response) -> Any:
         """Return recent block hashes, to be put into records."""
         response.headers["Cache-Control"] = "no-store"
         note = None
         if not service.beacons.names:
             note = "no source of Bitcoin headers and no EVM node is set up"
-        return {"beacons": without_fractions(service.beacons.recent()), "note": note}
+        # Sources may be slow: however many ask, one thread does.
+        async with asking:
+            found = await run_in_threadpool(service.beacons.recent)
+        return {"beacons": without_fractions(found), "note": note}
 
     return router

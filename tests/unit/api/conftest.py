@@ -34,15 +34,19 @@ from tests.fakes.calendar import FakeCalendar
 POLICY = Policy("tests", bytes(32), "test")
 
 
-@pytest.fixture
-def settings(tmp_path):
+def settings_in(folder):
     return Settings(
-        data=tmp_path / "data",
+        data=folder / "data",
         port=0,
         log=LogSettings(disk_reserve_mb=0),
         http=HttpSettings(body_idle_s=2.0, body_total_s=4.0),
         calendar_endpoint=CalendarEndpointSettings(enabled=True),
     )
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return settings_in(tmp_path)
 
 
 @contextmanager
@@ -101,6 +105,14 @@ class Client:
 @pytest.fixture
 def client(service):
     return Client(create_app(service))
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """Return the client of a service whose log stays empty, shared by a module's refusals."""
+    with running(settings_in(tmp_path_factory.mktemp("untouched"))) as found:
+        yield Client(create_app(found))
+        assert found.store.committed is None
 
 
 @pytest.fixture

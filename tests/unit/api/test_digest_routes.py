@@ -33,15 +33,15 @@ def path(number, rest=""):
 # -- standing --------------------------------------------------------------------------------------
 
 
-def test_a_digest_that_is_not_there(client):
-    problem(client.get(path(1)), 404, "not_found.digest")
-    problem(client.get(path(1, "/proof")), 404, "not_found.digest")
+def test_a_digest_that_is_not_there(untouched):
+    problem(untouched.get(path(1)), 404, "not_found.digest")
+    problem(untouched.get(path(1, "/proof")), 404, "not_found.digest")
 
 
 @pytest.mark.parametrize("text", ["00", "00" * 31, "g" * 64, "00" * 33, "%00" * 32, "..%2f.."])
-def test_what_is_no_digest(client, text):
+def test_what_is_no_digest(untouched, text):
     for rest in ("", "/proof"):
-        response = client.get(f"/v1/digests/{text}{rest}")
+        response = untouched.get(f"/v1/digests/{text}{rest}")
         assert response.status_code in (400, 404)
         assert response.headers["content-type"] == "application/problem+json"
 

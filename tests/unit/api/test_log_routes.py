@@ -15,7 +15,8 @@ from anchor.formats.tiles import (
     tile_span,
     tile_width,
 )
-from tests.unit.api.conftest import problem
+from anchor_api.app import create_app
+from tests.unit.api.conftest import Client, problem, running, settings_in
 
 RAW = {"content-type": "application/octet-stream"}
 
@@ -29,9 +30,18 @@ def submit_raw(client, found):
     assert response.status_code == 200
 
 
-def test_an_empty_log_has_no_checkpoint(client):
-    problem(client.get("/checkpoint"), 404, "not_found.checkpoint")
-    problem(client.get("/tile/0/000.p/1"), 404, "not_found.tile")
+@pytest.fixture(scope="module")
+def of_three(tmp_path_factory):
+    """Return the client of a log of three digests, which nobody changes."""
+    with running(settings_in(tmp_path_factory.mktemp("three"))) as service:
+        client = Client(create_app(service))
+        submit_raw(client, digests(3))
+        yield client
+
+
+def test_an_empty_log_has_no_checkpoint(untouched):
+    problem(untouched.get("/checkpoint"), 404, "not_found.checkpoint")
+    problem(untouched.get("/tile/0/000.p/1"), 404, "not_found.tile")
 
 
 def test_the_checkpoint_is_the_signed_note(client, service):
@@ -98,9 +108,8 @@ def test_tiles_and_entries_rebuild_the_root(client, count):
         "0/" + "x999/" * 20 + "999",
     ],
 )
-def test_tiles_that_there_are_not(client, path):
-    submit_raw(client, digests(3))
-    response = client.get(f"/tile/{path}")
+def test_tiles_that_there_are_not(of_three, path):
+    response = of_three.get(f"/tile/{path}")
     assert response.status_code == 404
     assert response.json()["code"].startswith("not_found")
 

@@ -45,19 +45,19 @@ def test_rounds_newest_first_with_their_anchors(anchored):
 
 
 @pytest.mark.parametrize("size", ["0", "7", str(2**53), "-1"])
-def test_a_round_that_there_is_not(client, size):
-    problem(client.get(f"/v1/rounds/{size}"), 404, "not_found.round")
+def test_a_round_that_there_is_not(untouched, size):
+    problem(untouched.get(f"/v1/rounds/{size}"), 404, "not_found.round")
 
 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "limit=x", "before_size=0", f"before_size={2**60}"]
 )
-def test_pages_out_of_bounds(client, query):
-    problem(client.get(f"/v1/rounds?{query}"), 400, "usage.parameter")
+def test_pages_out_of_bounds(untouched, query):
+    problem(untouched.get(f"/v1/rounds?{query}"), 400, "usage.parameter")
 
 
-def test_a_round_path_that_is_no_number(client):
-    problem(client.get("/v1/rounds/x"), 400, "usage.parameter")
+def test_a_round_path_that_is_no_number(untouched):
+    problem(untouched.get("/v1/rounds/x"), 400, "usage.parameter")
 
 
 # -- status ----------------------------------------------------------------------------------------
@@ -137,15 +137,15 @@ def test_a_source_that_is_down_is_an_error_of_its_own(anchored):
 
 
 @pytest.mark.parametrize("path", ["/v1", "/v2/digests", "/v1/digests/", "/docs", "/redoc"])
-def test_an_address_that_there_is_not(client, path):
-    problem(client.get(path), 404, "not_found.path")
+def test_an_address_that_there_is_not(untouched, path):
+    problem(untouched.get(path), 404, "not_found.path")
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/v1/status"), ("DELETE", "/checkpoint"), ("GET", "/v1/verify")]
 )
-def test_a_method_that_is_not_taken(client, method, path):
-    response = client.request(method, path)
+def test_a_method_that_is_not_taken(untouched, method, path):
+    response = untouched.request(method, path)
     problem(response, 405, "http.method")
     assert response.headers["allow"]
 

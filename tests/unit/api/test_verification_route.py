@@ -13,7 +13,7 @@ from anchor.proof.codec import parse_proof
 from anchor.verify import Judge
 from anchor.verify.report import verdict_to_json
 from anchor_api.app import create_app
-from anchor_api.routes.verification import Verification
+from anchor_api.verification import Verification
 from tests.unit.api.conftest import POLICY, Client, problem, running
 
 RAW = {"content-type": "application/octet-stream"}
@@ -83,9 +83,8 @@ def test_an_ots_file(anchored):
     assert (verdict["status"], verdict["file"]) == ("pending", "verified")
 
 
-def test_nothing_that_is_sent_is_kept(client, service):
-    client.post("/v1/verify", content=b'{"version": 1}', headers=RAW)
-    assert service.store.committed is None
+def test_nothing_that_is_sent_is_kept(untouched):
+    untouched.post("/v1/verify", content=b'{"version": 1}', headers=RAW)
 
 
 @pytest.mark.parametrize(
@@ -103,17 +102,17 @@ def test_nothing_that_is_sent_is_kept(client, service):
         (b" " * (9 << 20), 413, "format.limit_exceeded"),
     ],
 )
-def test_what_is_no_evidence(client, data, status, code):
-    response = client.post("/v1/verify", content=data, headers=RAW)
+def test_what_is_no_evidence(untouched, data, status, code):
+    response = untouched.post("/v1/verify", content=data, headers=RAW)
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     if code is not None:
         assert response.json()["code"] == code
 
 
-def test_a_body_over_the_limit(client):
+def test_a_body_over_the_limit(untouched):
     data = b" " * ((16 << 20) + 1)
-    problem(client.post("/v1/verify", content=data, headers=RAW), 413, "http.body.too_large")
+    problem(untouched.post("/v1/verify", content=data, headers=RAW), 413, "http.body.too_large")
 
 
 @pytest.mark.parametrize(
@@ -126,8 +125,8 @@ def test_a_body_over_the_limit(client):
         ({"steps": "perhaps"}, "usage.parameter"),
     ],
 )
-def test_parameters_that_are_not_taken(client, params, code):
-    response = client.post("/v1/verify", content=b"{}", headers=RAW, params=params)
+def test_parameters_that_are_not_taken(untouched, params, code):
+    response = untouched.post("/v1/verify", content=b"{}", headers=RAW, params=params)
     assert response.status_code in (400, 413)
     assert response.json()["code"] == code
 
@@ -135,17 +134,10 @@ def test_parameters_that_are_not_taken(client, params, code):
 def test_more_than_can_wait_are_refused():
     async def ask():
         verification = Verification(POLICY, 1)
-        started = asyncio.Event()
-        release = asyncio.Event()
-
-        async def slow(*_args):
-            started.set()
-            await release.wait()
-
         await verification._slots.acquire()
         waiting = [
             asyncio.create_task(
-                verification.judge(b"{}", file_digest=None, before=None, steps=False)
+                verification.judge_bytes(b"{}", file_digest=None, before=None, steps=False)
             )
             for _ in range(12)
         ]
