@@ -160,8 +160,14 @@ def announced_length(scope: Scope) -> int | None:
     return int(value)
 
 
-async def discard_body(receive: Receive) -> None:
-    """Read on for a moment, so that a client that is still sending gets to see the answer."""
+async def discard_body(scope: Scope, receive: Receive) -> None:
+    """Read on for a moment, so that a client that is still sending gets to see the answer.
+
+    One that waits to be told to go on (``Expect: 100-continue``) is not told: asking for its body
+    would be that word.
+    """
+    if header(scope["headers"], b"expect") is not None:
+        return
     n_bytes = 0
     try:
         async with asyncio.timeout(_DISCARDED_S):

@@ -134,7 +134,7 @@ class SubmissionRoute:
                 return
             except VestigeError as exc:
                 # What was not read of the body must not be taken for the next request.
-                await discard_body(receive)
+                await discard_body(scope, receive)
                 answer = refusal(exc, close=True)
                 self._answered[answer.status] += 1
                 await send_answer(send, answer)

@@ -106,6 +106,22 @@ def test_an_announced_length_over_the_limit_is_refused_unread(running):
     assert b"http.body.too_large" in body
 
 
+def test_a_client_that_asks_before_it_sends_is_told_no_at_once(running):
+    server, service = running
+    head = f"{HEAD}Content-Length: 32000032\r\nExpect: 100-continue\r\n\r\n"
+    with connection(server.url) as sock:
+        sock.sendall(head.encode())
+        status, body = response_of(sock)
+    assert status == 413
+    assert b"http.body.too_large" in body
+    with connection(server.url) as sock:
+        sock.sendall(f"{HEAD}Content-Length: 32\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(digest(1))
+        assert response_of(sock)[0] == 200
+    assert size(service) == 1
+
+
 def test_the_limit_holds_for_chunks_too(running):
     server, service = running
     chunk = b"10000\r\n" + bytes(65_536) + b"\r\n"

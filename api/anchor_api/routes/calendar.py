@@ -94,7 +94,7 @@ class _Calendar:
         except DisconnectedError:
             return _plain(400, "incomplete")
         except BodyTooLargeError:
-            await discard_body(request.receive)
+            await discard_body(request.scope, request.receive)
             return _plain(400, "digest too long")
         except VestigeError as exc:
             return _refused(exc)

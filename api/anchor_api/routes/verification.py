@@ -77,7 +77,7 @@ def verification_router(
             except DisconnectedError:
                 return Response(status_code=400)
             except VestigeError:
-                await discard_body(request.receive)
+                await discard_body(request.scope, request.receive)
                 raise
             verdict = await verification.judge_bytes(
                 data, file_digest=digest, before=asked, steps=steps
