@@ -4,9 +4,9 @@ The *type* says whose fault it is and what to do next; ``code`` names the exact 
 ``hint`` tells a person what to try. Messages are lower case, name the value got and the value
 wanted, and never hold a secret. Text that came from a peer goes through :func:`quote_peer` first.
 
-The tables that turn a type into an exit status (``anchor/cli/_exit_status.py``) and into an HTTP problem
-(``anchor_api/problems.py``) live with the shells; a test walks every subclass and wants a row in
-both and a line in ``docs/errors.md``.
+The tables that turn a type into an exit status (``anchor/cli/_exit_status.py``) and into an HTTP
+problem (``anchor_api/problems.py``) live with the shells; a test walks every subclass and wants a
+row in both and a line in ``docs/errors.md``.
 """
 
 from __future__ import annotations
