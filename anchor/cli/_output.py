@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ SIGNS: Final = {
 _ASCII: Final = {
     ord("✓"): "+", ord("✕"): "x", ord("○"): "o", ord("…"): "...", ord("–"): "-", ord("‖"): "||",
     ord("→"): "->", ord("·"): "-", ord("─"): "-", ord("█"): "#", ord("░"): ".",
+    ord("●"): "*", ord("│"): "|", ord("├"): "|", ord("┤"): "|", ord("┼"): "+",
+    ord("╭"): ".", ord("╮"): ".", ord("┬"): ".", ord("╰"): "'", ord("╯"): "'", ord("┴"): "'",
 }  # fmt: skip
 _DIM: Final = "2"
 _BOLD: Final = "1"
@@ -173,10 +176,16 @@ class Output:
     def shows_unicode(self, stream: TextIO) -> bool:
         """Return whether the stream can encode the signs."""
         try:
-            "✓✕…○–‖→█░".encode(stream.encoding or "utf-8")
+            "✓✕…○–‖→█░●│├┤┼╭╮┬╰╯┴".encode(stream.encoding or "utf-8")
         except (UnicodeEncodeError, LookupError):
             return False
         return True
+
+    def columns(self) -> int:
+        """Return how wide a line of the result may be; in a pipe there is no bound."""
+        if not self.is_terminal(self.stdout):
+            return 1 << 16
+        return shutil.get_terminal_size((100, 24)).columns
 
     def is_terminal(self, stream: TextIO) -> bool:
         """Return whether a person may be watching."""

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from anchor.cli._recorder_notes import RECORDER_NOTES
 from anchor.cli.completion import verb_parsers
 from anchor.cli.program import EXTERNAL_VERBS, VERBS
 
@@ -29,7 +30,11 @@ terminal and is silent in a pipe. `NO_COLOR` is obeyed; colour never stands alon
 | `VESTIGE_POLICY` | the policy that verdicts are given under; default the one of this release |
 | `VESTIGE_DATA` | the data folder that `admin` reads; default `vestige-data` |
 | `VESTIGE_DEBUG` | any value: show where in the program an error was raised |
-| `XDG_STATE_HOME` | what is remembered of logs stands in `vestige/logs` there |
+| `VESTIGE_OFFLINE` | any value: verbs that record do not send |
+| `VESTIGE_KEYS` | where new signing keys go: `keyring`, `file`, or `auto` (the default) |
+| `VESTIGE_PASSPHRASE_FILE` | holds the passphrase of signing keys in files; new keys go there too |
+| `XDG_STATE_HOME` | in `vestige/` there: what is remembered of logs, vaults and services |
+| `XDG_DATA_HOME` | in `vestige/keys` there: the signing keys |
 
 ## Exit statuses
 
@@ -63,6 +68,7 @@ cat-07.png existed before 2026-11-23 10:02:08 UTC                       ✓ veri
 """
 
 _NOTES: Final = {
+    **RECORDER_NOTES,
     "stamp": """\
 A file's entry in the log is `SHA-256(SHA-256(file) ‖ nonce)` with 16 random bytes, so that the log
 does not tell who holds a known file. The receipt is verified before `FILE.proof` is written: the

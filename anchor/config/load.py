@@ -28,7 +28,15 @@ CONFIG_VARIABLE: Final = "VESTIGE_CONFIG"
 
 # Read by the commands that need no service, and by the tests.
 _OTHER_VARIABLES: Final = frozenset(
-    {"VESTIGE_SERVER", "VESTIGE_DEBUG", "VESTIGE_VECTORS", "VESTIGE_REQUIRE_ALL"}
+    {
+        "VESTIGE_DEBUG",
+        "VESTIGE_KEYS",
+        "VESTIGE_OFFLINE",
+        "VESTIGE_PASSPHRASE_FILE",
+        "VESTIGE_REQUIRE_ALL",
+        "VESTIGE_SERVER",
+        "VESTIGE_VECTORS",
+    }
 )
 
 _Values = dict[str, tuple[Any, str]]

@@ -83,7 +83,7 @@ class KeyStore:
 
     # -- keys --------------------------------------------------------------------------------------
 
-    def keys(self) -> list[StoredKey]:
+    def stored(self) -> list[StoredKey]:
         """Return what keys there are, oldest first; one whose file is damaged is left out."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
@@ -96,7 +96,7 @@ class KeyStore:
 
     def newest(self) -> StoredKey | None:
         """Return the key that new projects use, or None."""
-        keys = self.keys()
+        keys = self.stored()
         return keys[-1] if keys else None
 
     def make(self) -> Signer:

@@ -30,7 +30,6 @@ from anchor.vault.durable import (
     write_scratch,
 )
 from anchor.vault.layout import Layout
-from anchor.vault.media_type import HEAD_BYTES, media_type_of
 from anchor.vault.source import Source
 
 try:
@@ -40,6 +39,7 @@ except ImportError:  # Windows
 
 _BLOCK_BYTES: Final = 1 << 20
 _RESERVE_BYTES: Final = 8 << 20
+_HEAD_BYTES: Final = 64
 _FICLONE: Final = 0x40049409  # linux/fs.h
 
 
@@ -81,7 +81,7 @@ class ObjectStore:
             hashlib.sha256(data).digest(),
             hashlib.sha3_256(data).digest(),
             len(data),
-            media_type_of(data[:HEAD_BYTES], name),
+            _media_type(data, name),
         )
         with translated(self._layout.objects):
             scratch = write_scratch(self._layout.scratch, data)
@@ -130,7 +130,7 @@ class ObjectStore:
                 blocks = _copied(source.descriptor, target, size)
             sha256, sha3, read, head = hashlib.sha256(), hashlib.sha3_256(), 0, b""
             for block in blocks:
-                head = head or block[:HEAD_BYTES]
+                head = head or block[:_HEAD_BYTES]
                 sha256.update(block)
                 sha3.update(block)
                 read += len(block)
@@ -145,7 +145,7 @@ class ObjectStore:
             flush(target)
         finally:
             os.close(target)
-        media_type = media_type_of(head, source.name)
+        media_type = _media_type(head, source.name)
         return KeptObject(sha256.digest(), sha3.digest(), size, media_type)
 
     def _name(self, scratch: Path, kept: KeptObject) -> None:
@@ -157,6 +157,12 @@ class ObjectStore:
             if path.stat().st_size != kept.size:
                 scratch.replace(path)  # what is there is not what its name says
         flush_folder(path.parent)
+
+
+def _media_type(head: bytes, name: str) -> str:
+    from anchor.vault.media_type import media_type_of  # noqa: PLC0415 - reading needs it not
+
+    return media_type_of(head[:_HEAD_BYTES], name)
 
 
 def _version(status: os.stat_result) -> tuple[int, int]:

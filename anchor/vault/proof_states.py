@@ -10,18 +10,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from anchor import limits
-from anchor.client.local_file import load_bytes
-from anchor.errors import FormatError, NotFoundError
-from anchor.formats.encoding import utc_text
-from anchor.proof.codec import parse_proof
-from anchor.proof.policy import Policy
 from anchor.vault.index import ProofState
 from anchor.vault.layout import PROOF_SUFFIX
 from anchor.vault.vault import Vault
-from anchor.verify.judge import Judge
-from anchor.verify.verdict import Status
+
+if TYPE_CHECKING:
+    from anchor.proof.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,32 +77,12 @@ def refresh_states(
     if changed or gone:
         states = []
         if changed:
-            judge = Judge(policy(), now=now)
+            from anchor.vault.proof_judge import ProofJudge  # noqa: PLC0415 - slow to load
+
+            judge = ProofJudge(vault, policy(), now)
             for seq in changed:
-                states.append(_state(vault, seq, scanned.files[seq], judge))
+                states.append(judge.state(seq, scanned.files[seq]))
                 step()
         vault.index.set_proofs(states, gone)
         known = vault.index.proofs()
     return known
-
-
-def _state(vault: Vault, seq: int, version: tuple[int, int], judge: Judge) -> ProofState:
-    path, entry = vault.layout.proof(seq), vault.index.entry(seq)
-    try:
-        proof = parse_proof(load_bytes(path, max_bytes=limits.MAX_PROOF_BYTES, what="proof"))
-    except (FormatError, NotFoundError) as error:
-        return ProofState(seq, *version, Status.FAILED.value, error.message, None, complete=True)
-    if entry is None or proof.digest != entry.digest:
-        why = "the proof is of another digest than the record's"
-        return ProofState(seq, *version, Status.FAILED.value, why, None, complete=True)
-    verdict = judge.verify_proof(proof, file_digest=entry.digest)
-    head = verdict.headline
-    statuses = {row.status for row in verdict.rows}
-    return ProofState(
-        seq,
-        *version,
-        verdict.status.value,
-        verdict.reason,
-        None if head is None else utc_text(head.existed_before),
-        bool(statuses) and Status.PENDING not in statuses,
-    )

@@ -1,0 +1,107 @@
+"""What the guide to the commands says of the recorder's verbs, besides their options."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_RECORDS: Final = """\
+`--json`: `records` (as in `log`, with `path` and `not_before`), `errors`, `sent`, `queued`,
+`exit_status`.
+"""
+
+RECORDER_NOTES: Final = {
+    "init": f"""\
+Makes `.vestige/` in the folder ([recorder.md](recorder.md)), the signing key if you have none yet,
+and the first record, which names that key and commits to a recovery key. The recovery key is handed
+over once, on the terminal or in `--recovery FILE`, and kept nowhere; the next project commits to
+the same one unless told otherwise. `--server` is remembered in the vault.
+
+{_RECORDS}""",
+    "add": f"""\
+Originals are kept byte for byte before anything else. What a generator wrote into an image is read
+in a process that can do no harm; what can not be read is recorded all the same. A symbolic link
+that leaves the working folder, a file that changes while it is read, and one without a byte are
+refused; one file's failure stops no other.
+
+{_RECORDS}""",
+    "prompt": f"""\
+The difference from the prompt before is recorded with it. Text that is not UTF-8 is recorded with
+its unreadable parts replaced, and its bytes beside it as a file of the record.
+
+{_RECORDS}""",
+    "idea": f"""\
+Takes words, `-` or `--file`, as `prompt` does.
+
+{_RECORDS}""",
+    "note": f"""\
+Takes words, `-` or `--file`, as `prompt` does.
+
+{_RECORDS}""",
+    "sketch": _RECORDS,
+    "select": f"""\
+`vestige select 3 --from 1 2 3 4 --why "the light"`. A record is named by its number, one of its
+files by `3.0`, `3.1`, ….
+
+{_RECORDS}""",
+    "edit": f"""\
+`BEFORE` is a record or a file; a file that was recorded before is found by its content. Naming a
+region (`--mask`, `--box`, `--element`, `--prompt`) makes it a `region_edit`, else it is a
+`manual_edit`.
+
+{_RECORDS}""",
+    "final": _RECORDS,
+    "publish": _RECORDS,
+    "correct": f"""\
+Nothing that was recorded is ever changed; this says in a record of its own what was wrong.
+
+{_RECORDS}""",
+    "close": f"""\
+What comes before a closed project's last record is shown to be complete. Only `keys revoke` may
+follow.
+
+{_RECORDS}""",
+    "log": """\
+Newest first, with rails that lead from each record down to what it came from. `--html` writes one
+page with pictures, the differences of prompts, choices and what the proofs show; it runs nothing,
+asks nobody, and shows everything that was recorded, so it is not for handing out.
+
+`--json`: `project`, `count`, `records` (`seq`, `kind`, `digest`, `claimed_time`, `clock_source`,
+`role`, `mode`, `tier`, `late`, `summary`, `parents`, `files`, `proof`), `exit_status`.
+""",
+    "show": """\
+`--json`: as a row of `log`, with `path`, `open` (what can never be withheld) and `fields`.
+""",
+    "status": """\
+Asks nobody. `--json`: `project`, `folder`, `server`, `records`, `kinds`, `newest`, `closed`,
+`queued`, `oldest_queued`, `proofs` (how many of each word), `open_proofs`, `missing_records`,
+`keys`, `beacons`, `read_only` (why, or null), `exit_status`.
+""",
+    "send": """\
+Every verb that records sends what waits as well, unless `--offline` is given or `VESTIGE_OFFLINE`
+is set, or the service did not answer within the last minute. A proof is written after its receipt
+was verified, and replaced only by one that says more.
+
+`--json`: `sent`, `queued`, `upgraded`, `errors`, `exit_status`.
+""",
+    "keys": """\
+Signing keys are in the keyring of the system where one can be used, else in
+`$XDG_DATA_HOME/vestige/keys` under a passphrase (PKCS#8, scrypt); `VESTIGE_KEYS` decides otherwise.
+`rotate` and `revoke` take the recovery key; `--compromised-at` says since when the old key is not
+to be believed: a record counts as the creator's if it is shown to have existed before that.
+""",
+    "adopt": f"""\
+A vault that was copied to another machine or folder, or put back to an older state, is read-only:
+it would give numbers to records that other records have. `adopt` writes a `branch` record and goes
+on. With `--recovery` a new signing key is taken first, so that records of the other copy and of
+this one show two histories, not a creator who says two things.
+
+{_RECORDS}""",
+    "rebuild": """\
+Reads every record from its file, verifies signatures and chain, looks at the originals (reads them
+whole with `--originals`), judges every proof, and makes the index anew. The exit status is 1 if
+anything is wrong.
+
+`--json`: `records`, `originals`, `read_whole`, `complete_up_to`, `closed`, `proofs`, `problems`,
+`exit_status`.
+""",
+}
