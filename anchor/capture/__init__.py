@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from anchor.capture.capture_limits import CaptureLimits
     from anchor.capture.capture_pool import CapturePool
     from anchor.capture.file_digests import FileDigests
-    from anchor.capture.generation_fields import generation_fields
+    from anchor.capture.record_fields import generation_fields
     from anchor.capture.metadata import PARSER, Metadata, RawItem
-    from anchor.capture.read_metadata import read_metadata, read_metadata_sandboxed
+    from anchor.capture.single_file import read_metadata, read_metadata_sandboxed
 
 __all__ = [
     "PARSER",
@@ -46,9 +46,9 @@ _HOMES: Final = {
     "FileDigests": "file_digests",
     "Metadata": "metadata",
     "RawItem": "metadata",
-    "generation_fields": "generation_fields",
-    "read_metadata": "read_metadata",
-    "read_metadata_sandboxed": "read_metadata",
+    "generation_fields": "record_fields",
+    "read_metadata": "single_file",
+    "read_metadata_sandboxed": "single_file",
 }
 
 

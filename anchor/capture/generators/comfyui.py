@@ -27,13 +27,13 @@ from anchor.errors import FormatError
 _SETTINGS: Final = {
     "seed": ("seed", "noise_seed"),
     "steps": ("steps",),
-    "cfg_scale": ("cfg", "guidance"),
+    "cfg_scale": ("cfg",),
     "sampler": ("sampler_name", "sampler"),
     "scheduler": ("scheduler",),
     "denoise": ("denoise",),
 }
 _MODELS: Final = ("ckpt_name", "unet_name", "model_name", "model")
-_HELPERS: Final = ("noise", "sigmas", "guider", "sampler", "positive")
+_HELPERS: Final = ("noise", "sigmas", "guider", "sampler")
 _MAX_SAMPLERS: Final = 16
 _MAX_LORAS: Final = 256
 
@@ -109,13 +109,16 @@ def _sampler(graph: ComfyGraph, sampler: Node) -> dict[str, Any]:
             if fields.get(name) is None and source is not None:
                 fields[name] = graph.text(source, role)  # type: ignore[arg-type]
     source = next((s for node in helpers for s in _conditioning(node)), None)
-    if fields["prompt"] is None and source is not None:
+    if fields.get("prompt") is None and source is not None:
         fields["prompt"] = graph.text(source, "positive")
     before = graph.upstream(*(source for node in helpers for _, source in node.links()))
     fields["model"] = _model(graph, helpers)
     fields["loras"] = list(_loras(graph, before))[:_MAX_LORAS]
     fields["vae"] = next((n.inputs["vae_name"] for n in before if "vae_name" in n.inputs), None)
     fields["size"] = _size(graph, before)
+    # Of models with guidance built in: a number of its own, not the CFG scale.
+    guidance = next((n.inputs["guidance"] for n in before if "guidance" in n.inputs), None)
+    fields["settings"] = {} if isinstance(guidance, list) else {"guidance": guidance}
     return fields
 
 

@@ -125,7 +125,7 @@ class ComfyGraph:
 
     def _walk(self, *starts: str, other: str | None = None) -> Iterator[Node]:
         """Go up the links, breadth first; in search of text, no further than where text is."""
-        waiting = deque(starts)
+        waiting = deque(dict.fromkeys(starts))
         seen = set(starts)
         while waiting:
             node = self.nodes.get(waiting.popleft())

@@ -69,10 +69,10 @@ def field_values(fields: Mapping[str, Any]) -> dict[str, Any]:
         if name == "settings":
             continue
         formed = _formed(name, value, 0)
-        if formed is None and value not in (None, "", [], {}) and not isinstance(value, bool):
-            settings.setdefault(name, value)
-        elif formed not in (None, "", [], {}):
+        if formed not in (None, "", [], {}):
             result[name] = formed
+        elif value not in (None, "", [], {}):
+            settings.setdefault(name, value)
     written = _settings(settings)
     if written:
         result["settings"] = written

@@ -14,7 +14,7 @@ from anchor.capture.findings import Findings
 from anchor.capture.generators.reading import Reading
 
 _JOB: Final = re.compile(r"\s*\bJob ID:\s*([0-9a-fA-F-]{8,64})\s*$")
-_OPTION: Final = re.compile(r"\s--([a-zA-Z][\w-]{0,30})(?:\s+((?!--)\S{1,400}))?")
+_OPTION: Final = re.compile(r"\s--(?=[a-zA-Z])")
 _MAX_OPTIONS: Final = 64
 
 
@@ -28,17 +28,13 @@ def read_midjourney(found: Findings) -> Reading | None:
     if match is None:
         return None
     text = description.value[: match.start()].strip()
-    options: dict[str, str] = {}
-    for option in _OPTION.finditer(f" {text}"):
-        if len(options) < _MAX_OPTIONS:
-            options[option[1]] = option[2] or ""
-    start = text.find(" --")
-    prompt = (text[:start] if start >= 0 else "" if text.startswith("--") else text).strip()
+    prompt, *parts = _OPTION.split(f" {text}", _MAX_OPTIONS)
+    options = {name: value.strip() for name, _, value in (part.partition(" ") for part in parts)}
     settings = {f"--{name}": value or "yes" for name, value in options.items()}
     return Reading(
         "Midjourney",
         {
-            "prompt": prompt,
+            "prompt": prompt.strip(),
             "negative_prompt": options.get("no"),
             "seed": options.get("seed"),
             "tool_version": options.get("v") or options.get("version") or options.get("niji"),

@@ -64,8 +64,13 @@ def recognise(found: Findings) -> tuple[str | None, dict[str, Any]]:
 
 
 def _ask(read: Callable[[Findings], Reading | None], found: Findings) -> Reading | None:
+    """Ask one reader; whatever it trips over is a note, and the next one is asked."""
     try:
         return read(found)
     except FormatError as error:
         found.note(str(error))
-        return None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what tools write has every shape there is
+        found.note(f"{read.__name__} does not understand the file: {type(error).__name__}")
+    return None

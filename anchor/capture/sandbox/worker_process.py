@@ -111,25 +111,22 @@ class WorkerProcess:
         if self._answer.done or self._process.returncode is not None:
             return
         ready, _, _ = select.select([self._channel], [], [], timeout_s)
-        if ready:
-            try:
-                data = self._channel.recv(_BLOCK_BYTES)
-                self._answer.take(data)
-            except (OSError, FormatError):
-                data = b""
-            if not data:
-                self._wait_or_kill()
-        elif time.monotonic() >= self._deadline:
-            self._process.kill()
-            self._process.wait()
-        if self._answer.out_of_memory:
-            self.close()
-
-    def _wait_or_kill(self) -> None:
-        """The socket is closed: the worker is at its end, or out of step."""
+        if not ready:
+            if time.monotonic() >= self._deadline:
+                self.close()
+            return
         try:
-            self._process.wait(1)
-        except subprocess.TimeoutExpired:
+            data = self._channel.recv(_BLOCK_BYTES)
+            self._answer.take(data)
+        except (OSError, FormatError):
+            self.close()
+            return
+        if not data:
+            # It is at its end: how it came to it shows in a moment.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
+            self.close()
+        elif self._answer.out_of_memory:
             self.close()
 
 

@@ -38,7 +38,11 @@ def generation_fields(metadata: Metadata) -> dict[str, Any]:
     reader, with its notes, so that what could not be read is on record too.
     """
     fields = metadata.fields
-    result: dict[str, Any] = {name: fields[key] for key, name in _NAMES.items() if key in fields}
+    result: dict[str, Any] = {
+        name: fields[key] if name == "steps" else compact(fields[key])
+        for key, name in _NAMES.items()
+        if key in fields
+    }
     if metadata.tool is not None:
         result["tool"] = metadata.tool
     if models := list(_models(fields)):
@@ -47,7 +51,7 @@ def generation_fields(metadata: Metadata) -> dict[str, Any]:
     if width is not None and height is not None:
         result["width"], result["height"] = width, height
     if settings := dict(_settings(fields)):
-        result["settings"] = settings
+        result["settings"] = [[name, value] for name, value in settings.items()]
     result["parser"] = "; ".join((PARSER, *metadata.notes))
     return result
 
