@@ -5,9 +5,9 @@ mapped into memory and never changed: the keys (8 bytes each, little-endian, asc
 indices (4 bytes each), the filter. There is no checksum: it can be rebuilt from the entries,
 ``fsck`` compares it with them, and a key found is always checked against its entry.
 
-The filter has 4 to 8 bits a key, one for each of 2**b equal stretches of the keys' range, set where
-a key lies. Keys are spread evenly, so four of five keys that are not in the run are known to be
-absent from one bit, and bulk, which mostly brings what is new, rarely searches.
+The filter has 8 to 16 bits a key, one for each of 2**b equal stretches of the keys' range, set
+where a key lies. Keys are spread evenly, so nine of ten keys that are not in the run are known to
+be absent from one bit, and bulk, which mostly brings what is new, rarely searches.
 
 Equal keys stand in the order of their leaf indices, so that the first one is found first.
 """
@@ -156,8 +156,8 @@ class IndexRun:
 
 
 def _filter_bytes(count: int) -> int:
-    """Return the filter's length: a power of two, 4 to 8 bits a key; 0 for a small run."""
-    return 1 << (count - 1).bit_length() - 1 if count >= _FILTER_FROM else 0
+    """Return the filter's length: a power of two, 8 to 16 bits a key; 0 for a small run."""
+    return 1 << (count - 1).bit_length() if count >= _FILTER_FROM else 0
 
 
 def _filter_shift(n_bytes: int) -> int:
