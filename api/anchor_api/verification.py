@@ -51,6 +51,7 @@ class Verification:
         """
 
         def judge() -> Verdict:
+            """Judge in a thread."""
             if data.startswith(_ZIP_MAGIC):
                 raise UnsupportedMediaTypeError(
                     "an exhibit or another zip file",

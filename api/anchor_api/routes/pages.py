@@ -29,6 +29,7 @@ def page_router(service: Service, verification: Verification) -> APIRouter:
 
     @router.get("/page.css")
     async def style_sheet() -> Response:
+        """Serve the one style sheet."""
         return Response(
             style,
             headers={"Content-Type": "text/css; charset=utf-8", "Cache-Control": "max-age=3600"},
@@ -40,10 +41,12 @@ def page_router(service: Service, verification: Verification) -> APIRouter:
 
     @router.get("/verify")
     async def verify() -> Response:
+        """Say how to verify."""
         return _html(page("Verify — Vestige", *_VERIFY))
 
     @router.get("/d/{digest_hex}")
     async def one_digest(digest_hex: str) -> Response:
+        """Show one digest's ladder."""
         try:
             entry = parse_digest(digest_hex)
             standing = await run_in_threadpool(service.standing, entry)
