@@ -71,6 +71,7 @@ class EventHub:
         lagging = False
 
         def put(event: AnchorEvent) -> None:
+            """Queue an event, or note that one is lost."""
             """Queue an event, or note that the reader is too slow."""
             nonlocal lagging
             if queue.full():

@@ -51,6 +51,7 @@ class Verification:
         """
 
         def judge() -> Verdict:
+            """Read and judge, in a thread."""
             """Judge in a thread."""
             if data.startswith(_ZIP_MAGIC):
                 raise UnsupportedMediaTypeError(

@@ -29,6 +29,7 @@ def page_router(service: Service, verification: Verification) -> APIRouter:
 
     @router.get("/page.css")
     async def style_sheet() -> Response:
+        """Return the one style sheet."""
         """Serve the one style sheet."""
         return Response(
             style,
@@ -37,15 +38,18 @@ def page_router(service: Service, verification: Verification) -> APIRouter:
 
     @router.get("/")
     def home() -> Response:
+        """Return the page of the service's state."""
         return _html(page("Vestige", *_home(service.status())))
 
     @router.get("/verify")
     async def verify() -> Response:
+        """Return the page that says how to verify."""
         """Say how to verify."""
         return _html(page("Verify — Vestige", *_VERIFY))
 
     @router.get("/d/{digest_hex}")
     async def one_digest(digest_hex: str) -> Response:
+        """Return the page of one digest."""
         """Show one digest's ladder."""
         try:
             entry = parse_digest(digest_hex)
