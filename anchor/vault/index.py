@@ -73,11 +73,14 @@ class Index:
 
     Args:
         path: of the database; None keeps it in memory.
+        project: id of the project; an index of another one is emptied.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, project: str) -> None:
+        self._project = project
         self._mutex = threading.RLock()
         self._db = _opened(path)
+        self._bind()
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -122,6 +125,13 @@ class Index:
         with self._transaction():
             for table in ("state", "record", "file", "key", "proof"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+            self._db.execute("INSERT INTO state VALUES ('project', ?)", (self._project,))
+
+    def _bind(self) -> None:
+        """Forget what is of another project: somebody put its index here."""
+        rows = self._all("SELECT value FROM state WHERE name = 'project'")
+        if not rows or rows[0][0] != self._project:
+            self.clear()
 
     def entries(
         self,

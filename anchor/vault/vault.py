@@ -67,7 +67,7 @@ class Vault:
         self.objects = ObjectStore(layout)
         self.instance = Instance(layout, project.id, state)
         self._takes_writes = os.access(layout.root, os.W_OK)
-        self.index = Index(layout.index if self._takes_writes else None)
+        self.index = Index(layout.index if self._takes_writes else None, project.id)
 
     @classmethod
     def init(cls, work: Path, *, server: str | None = None, state: Path | None = None) -> Vault:
@@ -197,10 +197,11 @@ class Vault:
         with self._locked():
             if self._is_behind():
                 self._catch_up()
+            tip = self._tip()
             if not adopting:
                 self.instance.verify(self._digest_of)
             self.files.clear_scratch(time.time())
-            writer = Writer(self, self._tip())
+            writer = Writer(self, tip)
             yield writer
             if adopting and writer.branched:
                 self.instance.claim()
