@@ -125,8 +125,6 @@ class KeyRing:
             )
             return BoundKey(bytes.fromhex(fields["public_key"]), "author")
         if record.kind.name in RECOVERY_KINDS:
-            if self._recovery is None:
-                return None
             public_key = bytes.fromhex(fields["recovery_key"])
             _want(
                 key_thumbprint(public_key) == self._recovery,

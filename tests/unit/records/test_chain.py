@@ -147,7 +147,10 @@ def test_another_projects_records_are_not_this_ones() -> None:
     other = Project("ff" * 16)
     other.genesis()
     other.bind(Key("tool"), "tool")
-    assert failed([RECORDS[0], other.records[1]]) == {"record.project"}
+    items = [RECORDS[0], other.records[1]]
+    assert failed(items) == {"record.project"}
+    finding = verify_chain(items).records[1].signature
+    assert (finding.word, finding.code) == ("not_checked", "record.project")
 
 
 def test_after_close_only_a_revocation() -> None:

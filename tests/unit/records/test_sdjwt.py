@@ -117,6 +117,8 @@ def test_a_key_of_small_order_signs_nothing() -> None:
         "a.b~",
         TEXT.replace("~", "~~", 1),
         TEXT.replace(".", "..", 1),
+        TEXT.replace("~", ".AA~", 1),
+        TEXT.replace("~", ".~", 1),
     ],
 )
 def test_another_frame_is_refused(text: str) -> None:

@@ -116,6 +116,14 @@ def test_a_proof_of_another_record_fails() -> None:
     assert verdict.verdicts[5].status == "verified"
 
 
+def test_a_proof_of_another_record_fails_without_the_key_too() -> None:
+    item = ProvenRecord(WHOLE.records[4], LISTED[5].proof)
+    later = START + timedelta(hours=9)
+    for before in (None, later):
+        verdict = judge_records([item], judge(), before=before).verdicts[0]
+        assert (verdict.status, verdict.exit_status) == ("failed", 1)
+
+
 def test_a_record_without_proof_is_not_checked() -> None:
     items = [*LISTED[:8], ProvenRecord(WHOLE.records[8])]
     verdict = judge_records(items, judge())
@@ -271,6 +279,16 @@ def test_a_day_of_lag_is_not_late_yet(seconds: int, said: bool) -> None:
     project.note(claimed_time=START - timedelta(days=1, seconds=seconds - 1))
     warnings = judged(project, START).verdicts[1].warnings
     assert any("does not say late" in text for text in warnings) is said
+
+
+def test_a_claimed_time_at_the_headline_is_no_contradiction() -> None:
+    project = Project()
+    project.genesis()
+    project.note(claimed_time=START + timedelta(seconds=1))
+    verdict = judged(project, START).verdicts[1]
+    assert verdict.warnings == ()
+    assert verdict.record is not None
+    assert verdict.record.lag_s == 0
 
 
 def test_a_wrong_clock_is_said_and_fails_nothing() -> None:
