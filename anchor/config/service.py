@@ -108,10 +108,12 @@ class Service:
             if self._state != "built":
                 raise RuntimeError(f"the service is {self._state}")
             self._state = "started"
-        self._compare()
+        contradicted = self._compare()
         if self._parts.kept is not None:
             self._parts.kept.start()
-        self.anchorer.start()
+        # A log that is not the one that others have seen hands out no more roots.
+        if not contradicted:
+            self.anchorer.start()
 
     def stop(self) -> None:
         """Answer what is queued, end what is under way, close the files; safe to call twice."""
@@ -130,16 +132,18 @@ class Service:
         self.rounds.close()
         self.store.close()
 
-    def _compare(self) -> None:
+    def _compare(self) -> bool:
+        """Return whether what is known elsewhere contradicts the log; it then takes no writes."""
         # Rounds lie on the same disk, but in another file: they show a log put back by itself.
         known = [r.checkpoint for r in self.rounds.rounds(limit=_ROUNDS_COMPARED)]
         outside = self._outside_checkpoints()
         self.sequencer.check_against([*known, *outside])
-        needed = self._parts.kept is not None and not self.settings.log.trust_own_disk
-        if needed and self.sequencer.read_only_reason is None:
+        contradicted = self.sequencer.read_only_reason is not None
+        if self._parts.kept is not None and not (contradicted or self.settings.log.trust_own_disk):
             self.sequencer.check_against(outside, needed=True)
         if self.sequencer.read_only_reason is not None:
             _log.error("the log takes no writes: %s", self.sequencer.read_only_reason)
+        return contradicted
 
     def _outside_checkpoints(self) -> list[str]:
         texts = [] if self._parts.kept is None else self._parts.kept.read()

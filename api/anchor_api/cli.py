@@ -36,6 +36,7 @@ def serve(argv: Sequence[str]) -> int:
     Raises:
         UsageError: a flag that there is not.
         VestigeError: the settings, the log or the address cannot be used.
+        LogIntegrityError: while it ran the log was found to contradict itself; it was stopped.
     """
     arguments, settings = _settings(argv)
     _set_up_log(settings.log_level)
@@ -56,10 +57,13 @@ def serve(argv: Sequence[str]) -> int:
         service.start()
         _announce(url, settings, service.signer.note_key.text, as_json=arguments.json)
         with ForceWishes(settings.data, service.anchorer.force):
-            run_server(app, bound)
+            run_server(app, bound, must_stop=lambda: service.anchorer.fatal is not None)
     finally:
         bound.close()
         service.stop()
+    if service.anchorer.fatal is not None:
+        # Never go on with a log that contradicts what was handed out of it.
+        raise service.anchorer.fatal
     _log.info("stopped; everything acknowledged is durable")
     return 0
 

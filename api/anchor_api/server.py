@@ -131,9 +131,20 @@ async def _overloaded(_scope: Scope, _receive: Receive, send: Send) -> None:
 class _Server(uvicorn.Server):
     """uvicorn's server, which does not raise the signal again once it has stopped in order."""
 
-    def __init__(self, config: uvicorn.Config, on_stopping: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_stopping: Callable[[], None],
+        must_stop: Callable[[], bool],
+    ) -> None:
         super().__init__(config)
         self._on_stopping = on_stopping
+        self._must_stop = must_stop
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look ten times a second whether to stop."""
+        self.should_exit = self.should_exit or self._must_stop()
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop in order; a second Ctrl-C stops at once."""
@@ -147,7 +158,11 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _server(app: Application) -> _Server:
+def _never() -> bool:
+    return False
+
+
+def _server(app: Application, must_stop: Callable[[], bool] = _never) -> _Server:
     config = uvicorn.Config(
         app,
         http=BoundedHeadProtocol,
@@ -162,7 +177,7 @@ def _server(app: Application) -> _Server:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
-    return _Server(config, app.end_streams)
+    return _Server(config, app.end_streams, must_stop)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -197,14 +212,17 @@ def url_of(bound: socket.socket) -> str:
     return f"http://{bracketed(reached)}:{port}"
 
 
-def run_server(app: Application, bound: socket.socket) -> None:
+def run_server(
+    app: Application, bound: socket.socket, *, must_stop: Callable[[], bool] = _never
+) -> None:
     """Serve until SIGINT or SIGTERM, then answer what is under way and return.
 
     Args:
         app: what is served.
         bound: from :func:`bind`; closed at the end.
+        must_stop: asked ten times a second; true has the effect of SIGTERM.
     """
-    _server(app).run(sockets=[bound])
+    _server(app, must_stop).run(sockets=[bound])
 
 
 class BackgroundServer:

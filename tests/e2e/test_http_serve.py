@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -12,9 +13,10 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from anchor.formats.checkpoint import parse_checkpoint
-from anchor.formats.note import parse_note, parse_note_key, verify_note
+from anchor.formats.note import COSIGNATURE_V1, NoteKey, parse_note, parse_note_key, verify_note
 from anchor.proof.codec import parse_proof
 from tests.e2e.http_service import HTTP, RAW, digest, environment, process, serve_command
 
@@ -146,6 +148,28 @@ def test_a_proof_from_the_process_is_one_of_the_kernel(tmp_path):
         proof = parse_proof(data)
         assert proof.digest == digest(1)
         verify_note(parse_note(proof.inclusions[0].checkpoint), parse_note_key(running.log_key))
+
+
+def test_a_log_that_contradicts_itself_ends_the_process(tmp_path):
+    """The anchorer's memory says another root for the size that the log has: nothing goes on."""
+    witness = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    key = NoteKey.of("witness.example", COSIGNATURE_V1, witness)
+    stamps = (f"--witnesses-witnesses={key.text} http://127.0.0.1:9", "--witnesses-min-gap-s=0")
+    with process(tmp_path, *stamps) as running:
+        HTTP.post(f"{running.url}/v1/digests", json={"digests": [digest(1).hex()]})
+        while not HTTP.get(f"{running.url}/v1/rounds").json()["rounds"]:
+            time.sleep(0.05)
+        assert running.stop() == 0
+    with sqlite3.connect(tmp_path / "data" / "rounds.sqlite") as rounds:
+        # Not the checkpoint, which would be noticed at start.
+        rounds.execute("UPDATE rounds SET root_hash = zeroblob(32)")
+        rounds.execute("UPDATE attempts SET phase = 'failed'")
+    rounds.close()
+    with process(tmp_path, *stamps) as running:
+        assert running.process.wait(30) == 1
+    log = (tmp_path / "serve.log").read_text()
+    assert "vestige: error: the log shows size 1" in log
+    assert "Traceback" not in log
 
 
 # -- what cannot be started ------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from anchor.config.wiring import build_service
 from anchor.errors import BackendUnavailableError, ConfigError, StoreConflictError
 from anchor.proof.policy import Policy
 from anchor.stores.round_store import SqliteRoundStore
+from tests.fakes.backends import ScriptedBackend
 from tests.fakes.witness import FakeWitness
 
 AUTHORITIES = files("anchor.policies").joinpath("authorities")
@@ -127,6 +128,33 @@ def test_a_restored_backup_takes_no_writes_and_serves_reads(settings, tmp_path):
         trusting = replace(restored, log=replace(restored.log, trust_own_disk=True))
         service = started(trusting)
         assert service.sequencer.read_only_reason is not None
+    finally:
+        service.stop()
+
+
+def test_a_log_that_is_behind_its_own_rounds_hands_out_no_more(settings, tmp_path):
+    backend = ScriptedBackend("test:one", interval_s=0.01)
+    service = build_service(settings, backends=(backend,), policy=POLICY)
+    service.start()
+    submit(service, DIGESTS[:32])
+    service.stop()
+    copied(settings.data / "log", tmp_path / "older")
+    service = build_service(settings, backends=(backend,), policy=POLICY)
+    service.start()
+    submit(service, DIGESTS)
+    assert service.anchorer.wait_final(20, 10) == []
+    service.stop()
+    # The log alone is put back; the anchorer's memory and the key are the new ones.
+    shutil.rmtree(settings.data / "log")
+    copied(tmp_path / "older", settings.data / "log")
+    settings.log.kept_checkpoint_file.unlink()
+    service = build_service(settings, backends=(backend,), policy=POLICY)
+    service.start()
+    try:
+        assert "tree size 20" in service.sequencer.read_only_reason
+        assert not service.anchorer.running
+        assert service.anchorer.fatal is None
+        assert service.proof(DIGESTS[:32]).digest == DIGESTS[:32]
     finally:
         service.stop()
 
