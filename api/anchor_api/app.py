@@ -70,16 +70,9 @@ def create_app(service: Service) -> Dispatcher:
     app.include_router(log_router(service))
     app.include_router(page_router(service, verification))
     if service.calendar is not None:
+        own = quotas.with_requests_per_s(service.settings.calendar_endpoint.requests_per_s)
         app.include_router(
-            calendar_router(
-                service,
-                service.calendar,
-                reader=reader,
-                quotas=quotas.with_requests_per_s(
-                    service.settings.calendar_endpoint.requests_per_s
-                ),
-                clients=clients,
-            )
+            calendar_router(service, service.calendar, reader=reader, quotas=own, clients=clients)
         )
     submission = SubmissionRoute(
         service.sequencer,
