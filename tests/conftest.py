@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -142,3 +143,13 @@ def _only_loopback() -> Iterator[None]:
             patch.setattr(socket.socket, name, _guarded(name), raising=True)
         patch.setattr(socket, "getaddrinfo", getaddrinfo)
         yield
+
+
+# -- the interpreter -------------------------------------------------------------------------------
+
+_RECURSION_LIMIT = 1000
+
+
+def pytest_runtest_setup() -> None:
+    """Give each test Python's own limit: importing py-evm raises it past what the C stack bears."""
+    sys.setrecursionlimit(_RECURSION_LIMIT)
