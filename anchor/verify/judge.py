@@ -15,8 +15,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from anchor.errors import FormatError, VerificationError, VestigeError
+from anchor.formats.note import SignedNote
 from anchor.formats.ots.codec import DetachedTimestamp
 from anchor.formats.ots.op import Sha1
+from anchor.limits import DIGEST_BYTES
 from anchor.proof.policy import Policy
 from anchor.proof.proof import (
     Attestation,
@@ -71,7 +73,9 @@ class Judge:
         if self.known.archive is not None:
             settled_height(self.known.archive, policy.bitcoin)
         self._reader = CheckpointReader(policy)
-        self._remembered: dict[tuple[Attestation, str | None], Judgement | TokenFinding] = {}
+        self._remembered: dict[
+            tuple[Attestation, tuple[SignedNote, ...]], Judgement | TokenFinding
+        ] = {}
 
     def verify_proof(
         self,
@@ -89,6 +93,8 @@ class Judge:
             before: the time asked about, aware UTC.
             steps: write down the hash steps of the file and the log, for people to redo.
         """
+        if file_digest is not None and len(file_digest) != DIGEST_BYTES:
+            raise ValueError(f"a file's digest has {DIGEST_BYTES} bytes, not {len(file_digest)}")
         file_status = _judge_opening(proof, file_digest)
         log, reached = judge_log(proof.digest, proof.inclusions, self._reader)
         rows = self._rows(proof, reached)
@@ -160,7 +166,7 @@ class Judge:
         self, attestation: Attestation, reached: Sequence[ReachedRoot]
     ) -> Judgement | TokenFinding:
         # What a token over a checkpoint shows depends on the checkpoint beside it.
-        key = (attestation, _covered_checkpoint(attestation, reached))
+        key = (attestation, _covered_checkpoints(attestation, reached))
         remembered = self._remembered.get(key)
         if remembered is not None:
             return remembered
@@ -175,11 +181,11 @@ class Judge:
         return judgement
 
     def _judge_afresh(
-        self, attestation: Attestation, checkpoint: str | None
+        self, attestation: Attestation, checkpoints: tuple[SignedNote, ...]
     ) -> Judgement | TokenFinding:
         match attestation:
             case Rfc3161Attestation():
-                return judge_token(attestation, checkpoint, self.policy)
+                return judge_token(attestation, checkpoints, self.policy)
             case EvmAttestation():
                 return judge_evm(attestation, self.policy, self.known)
             case OpenTimestampsAttestation():
@@ -272,12 +278,14 @@ def _opening_steps(proof: Proof, file_digest: bytes | None) -> tuple[Step, ...]:
     return (Step("1", "from the file to the digest", tuple(lines)),)
 
 
-def _covered_checkpoint(attestation: Attestation, reached: Sequence[ReachedRoot]) -> str | None:
-    """Return the signed note that a token over a checkpoint must be about."""
+def _covered_checkpoints(
+    attestation: Attestation, reached: Sequence[ReachedRoot]
+) -> tuple[SignedNote, ...]:
+    """Return the signed notes one of which a token over a checkpoint must be about."""
     if not isinstance(attestation, Rfc3161Attestation) or attestation.covers != "checkpoint":
-        return None
-    notes = (r.note for r in reached if r.root_hash == attestation.root_hash and r.note)
-    return next((note.serialize() for note in notes), None)
+        return ()
+    notes = [r.note for r in reached if r.root_hash == attestation.root_hash and r.note]
+    return tuple(dict.fromkeys(notes))
 
 
 def _family(attestation: Attestation) -> str:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from anchor.errors import AttestationError, FormatError, VerificationError
+from anchor.formats.note import SignedNote
 from anchor.formats.tsp import TimestampToken, parse_token
 from anchor.formats.tsp_chain import VerifiedToken, verify_token
 from anchor.formats.x509_revocation import CertificateStatus, verify_revocation
@@ -47,13 +48,13 @@ class TokenFinding:
 
 
 def judge_token(
-    attestation: Rfc3161Attestation, checkpoint: str | None, policy: Policy
+    attestation: Rfc3161Attestation, checkpoints: Sequence[SignedNote], policy: Policy
 ) -> Judgement | TokenFinding:
     """Judge one token by itself.
 
     Args:
         attestation: as parsed.
-        checkpoint: the signed note that a token over a checkpoint must be about, or None.
+        checkpoints: the signed notes, one of which a token over a checkpoint must be about.
         policy: whose authorities are believed.
 
     Raises:
@@ -63,14 +64,14 @@ def judge_token(
     token = parse_token(attestation.token)
     if attestation.covers == "root":
         digest = attestation.root_hash
-    elif checkpoint is None:
+    elif not checkpoints:
         return Judgement(
             Status.NOT_CHECKED,
             "the checkpoint that the token is over is not in the proof",
             "tsp.checkpoint_missing",
         )
     else:
-        digest = hashlib.sha256(checkpoint.encode()).digest()
+        digest = _covered_digest(token.imprint, checkpoints)
     authority, verified = _verify(token, digest, attestation, policy)
     if authority is None:
         return Judgement(
@@ -81,6 +82,20 @@ def judge_token(
             by=verified.tsa_name,
         )
     return _find(attestation, token, digest, authority, verified)
+
+
+def _covered_digest(imprint: bytes, checkpoints: Sequence[SignedNote]) -> bytes:
+    """Return the digest of the signed note with one signature line that the token is over.
+
+    Cosignatures are added to a checkpoint later. Which line is the log's own is the imprint's to
+    say: it binds the text and that line. If none fits, the first is what should have been stamped.
+    """
+    digests = [
+        hashlib.sha256(SignedNote(note.text, (line,)).serialize().encode()).digest()
+        for note in checkpoints
+        for line in note.signatures
+    ]
+    return imprint if imprint in digests else digests[0]
 
 
 def _verify(

@@ -462,6 +462,29 @@ def tsp_over_a_checkpoint_that_is_not_there() -> Vector:
 
 
 @vector
+def tsp_over_a_checkpoint_that_was_cosigned_later() -> Vector:
+    """The token is over the note with the log's own line; a witness's line came afterwards."""
+    case = whole_case()
+    note = case.log.checkpoint(7)
+    witness = Signer("witness.example.org", 4, b"\x09" * 32)
+    cosigned = evidence.cosign(note, witness, int(NOW.timestamp())).serialize()
+    attestation = case.authority.checkpoint_attestation(rooted(case), note)
+    inclusion = replace(case.log.inclusion(6, 7), checkpoint=cosigned)
+    proof = only(case, attestation, inclusions=(inclusion,))
+    expect = {"exit_status": 0, "headline": "2026-11-23T10:02:09Z", "log": "verified"}
+    return case_vector("5.1", case, expect, proof=proof)
+
+
+@vector
+def tsp_over_another_checkpoint_of_the_same_root() -> Vector:
+    case = whole_case()
+    other = evidence.Log(Signer("other.example.org/log"), list(case.log.digests))
+    attestation = case.authority.checkpoint_attestation(rooted(case), other.checkpoint(7))
+    expect = {"exit_status": 1, "rows": [row("failed", "tsp.imprint_mismatch")]}
+    return case_vector("5.1", case, expect, proof=only(case, attestation))
+
+
+@vector
 def tsp_token_is_garbage() -> Vector:
     case = whole_case()
     broken = Rfc3161Attestation(rooted(case), "root", b"\x30\x03\x02\x01\x00")

@@ -1,8 +1,8 @@
 """The independent images: what each generator wrote can be read, and every file gets its digests.
 
-The README of the vectors says that files under ``bad`` are registered with no settings. One of them,
-``text_after_idat.png``, has settings all the same, behind its image data, where readers that stop
-there miss them. What stands in a file is read.
+The README of the vectors says that files under ``bad`` are registered with no settings. One of
+them, ``text_after_idat.png``, has settings all the same, behind its image data, where readers that
+stop there miss them. What stands in a file is read.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ EXPECTED = {
         "InvokeAI",
         {
             "prompt": "digital artwork, oil painting. painterly brushstrokes, holidays,",
-            "negative_prompt": "grainy+, photo, oversaturated, overexposed, blurry, compressed jpg+, "
-            "noisy++, unfocused , black and white",
+            "negative_prompt": "grainy+, photo, oversaturated, overexposed, blurry, "
+            "compressed jpg+, noisy++, unfocused , black and white",
             "seed": "3293022630",
             "steps": 35,
             "cfg_scale": "8.0",
