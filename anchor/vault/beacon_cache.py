@@ -105,7 +105,7 @@ def _beacons(said: Mapping[str, Any]) -> Iterator[RecentBeacon]:
 
 
 def _block(item: Mapping[str, Any]) -> RecentBeacon:
-    source, _, chain_id = item["chain"].partition(":")
+    source, _, chain_id = str(item["chain"]).partition(":")
     if source not in ("bitcoin", "evm"):
         raise ValueError
     beacon = Beacon(

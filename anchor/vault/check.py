@@ -85,7 +85,7 @@ def check_vault(
         len(records),
         len(sizes),
         originals,
-        tuple(problems),
+        tuple(sorted(problems, key=lambda problem: (problem.seq or 0, problem.code))),
         report.complete_up_to if report else None,
         report.closed if report else False,
     )

@@ -98,7 +98,7 @@ def _summary(record: Record, fields: Mapping[str, Any]) -> str:
         words.append(f"of {fields['target']}:")
     telling = next((fields[name] for name in _TELLING if fields.get(name)), None)
     if telling is not None:
-        words.append(telling[:_SUMMARY_CHARACTERS])
+        words.append(telling[: 2 * _SUMMARY_CHARACTERS])
     names = [entry["name"] for _, entry in sorted(record.files.items()) if entry.get("name")]
     if names:
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""

@@ -66,6 +66,8 @@ class Graph:
         """Let the lanes wait for the parents; return those joined, and whether they are new."""
         self._lanes[lane] = None
         targets: dict[int, bool] = {}
+        if lane >= MAX_LANES:
+            return targets  # no room: the record stands beside the rails, and leads nowhere
         wanted = [seq for seq in dict.fromkeys(parents) if seq >= self._last_shown]
         for seq in wanted:
             if seq in self._lanes:

@@ -152,7 +152,9 @@ def _word(seq: int, context: PageContext) -> str:
         return '<span class="pending">… pending, not sent yet</span>'
     when = f", before {state.existed_before}" if state.existed_before else ""
     text = f"{_SIGNS[state.status]}{when.replace('T', ' ').replace('Z', ' UTC')}"
-    return f'<span class="{escape(state.status)}" title="{escape(state.reason)}">{text}</span>'
+    return (
+        f'<span class="{escape(state.status)}" title="{escape(state.reason)}">{escape(text)}</span>'
+    )
 
 
 def _told(fields: Mapping[str, Any]) -> Iterator[str]:

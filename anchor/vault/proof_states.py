@@ -37,7 +37,7 @@ def scan_proofs(vault: Vault) -> ProofFiles:
     with os.scandir(vault.layout.proofs) as found:
         for item in found:
             stem = item.name.removesuffix(PROOF_SUFFIX)
-            if stem.isdigit() and item.name != stem:
+            if stem.isdigit() and item.name != stem and item.is_file():
                 status = item.stat()
                 files[int(stem)] = (status.st_mtime_ns, status.st_size)
     return ProofFiles(files)
