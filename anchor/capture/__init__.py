@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from anchor.capture.capture_limits import CaptureLimits
     from anchor.capture.capture_pool import CapturePool
     from anchor.capture.file_digests import FileDigests
-    from anchor.capture.record_fields import generation_fields
     from anchor.capture.metadata import PARSER, Metadata, RawItem
+    from anchor.capture.record_fields import generation_fields
     from anchor.capture.single_file import read_metadata, read_metadata_sandboxed
 
 __all__ = [

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from anchor.capture.file_bytes import FileBytes
 from anchor.capture.generators.field_values import field_values
-from anchor.capture.generators.json_text import member, text_member
+from anchor.capture.generators.json_text import list_member, member, text_member
 from anchor.capture.generators.provenance import source_type_code
 from anchor.errors import FormatError
 
@@ -57,7 +57,6 @@ def read_c2pa(c2pa: Any, file: FileBytes, media_type: str) -> dict[str, Any]:
 def _fields(data: Any) -> dict[str, Any]:
     active = member(data, "manifests", str(member(data, "active_manifest")))
     signature = member(active, "signature_info")
-    failures = member(data, "validation_status")
     return field_values(
         {
             "found": True,
@@ -69,7 +68,7 @@ def _fields(data: Any) -> dict[str, Any]:
             "state": text_member(data, "validation_state"),
             "failures": [
                 code
-                for item in (failures if isinstance(failures, list) else ())[:_MAX_FAILURES]
+                for item in list_member(data, "validation_status")[:_MAX_FAILURES]
                 if (code := text_member(item, "code")) is not None
             ],
             "source_types": sorted(_source_types(active)),
@@ -81,18 +80,16 @@ def _generator(active: Any) -> str | None:
     """Return the claim generator: a text in the first version, a list with names in the second."""
     if (text := text_member(active, "claim_generator")) is not None:
         return text
-    info = member(active, "claim_generator_info")
-    first = info[0] if isinstance(info, list) and info else None
+    info = list_member(active, "claim_generator_info")
+    first = info[0] if info else None
     name, version = text_member(first, "name"), text_member(first, "version")
     return f"{name} {version}" if name and version else name
 
 
 def _source_types(active: Any) -> set[str]:
-    assertions = member(active, "assertions")
     codes: set[str] = set()
-    for assertion in assertions if isinstance(assertions, list) else ():
-        actions = member(assertion, "data", "actions")
-        for action in actions if isinstance(actions, list) else ():
+    for assertion in list_member(active, "assertions"):
+        for action in list_member(assertion, "data", "actions"):
             code = text_member(action, "digitalSourceType")
             if code is not None and len(codes) < _MAX_SOURCE_TYPES:
                 codes.add(source_type_code(code))

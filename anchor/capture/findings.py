@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from anchor.capture.capture_limits import CaptureLimits
 from anchor.capture.metadata import RawItem
-from anchor.capture.text import repair_surrogates
+from anchor.capture.text import printable
 from anchor.errors import quote_peer
 
 _MAX_NOTE_CHARACTERS = 400
@@ -57,7 +57,7 @@ class Findings:
 
     def note(self, text: str) -> None:
         """Remember one sentence about the file; the same one is remembered once."""
-        cleaned = repair_surrogates(text[:_MAX_NOTE_CHARACTERS])
+        cleaned = printable(text, max_characters=_MAX_NOTE_CHARACTERS)
         if cleaned in self.notes or len(self.notes) > self.limits.notes:
             return
         if len(self.notes) == self.limits.notes:
@@ -72,14 +72,15 @@ class Findings:
             self.note("not all metadata is kept beside the file: there is too much of it")
             return
         self._raw_bytes += len(data)
-        self.raw.append(RawItem(repair_surrogates(location), data, offset))
+        location = printable(location, max_characters=_MAX_NOTE_CHARACTERS)
+        self.raw.append(RawItem(location, data, offset))
 
     def add_text(self, key: str, value: str, location: str) -> None:
         """Add a text for the generators' readers; texts of one key keep their order."""
         if self._n_texts >= self.limits.texts or (
             self._text_characters + len(value) > self.limits.raw_bytes
         ):
-            self.note("not all texts were read: there are too many, or they are too long")
+            self.note_full()
             return
         self._n_texts += 1
         self._text_characters += len(value)
@@ -87,6 +88,20 @@ class Findings:
         if any(text.value != value for text in known):
             self.note(f"different texts are called {quote_peer(key)!r}; the first is read")
         known.append(Text(key, value, location))
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether no further text would be taken, so that none need be read."""
+        return self._n_texts >= self.limits.texts or self.text_room <= 0
+
+    @property
+    def text_room(self) -> int:
+        """Return how long one more text may be, in bytes."""
+        return min(self.limits.text_bytes, self.limits.raw_bytes - self._text_characters)
+
+    def note_full(self) -> None:
+        """Note that texts were left out."""
+        self.note("not all texts were read: there are too many, or they are too long together")
 
     def text(self, key: str) -> str | None:
         """Return the first text of that key."""

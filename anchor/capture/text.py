@@ -56,6 +56,14 @@ def repair_surrogates(text: str) -> str:
     return text
 
 
+def printable(text: str, *, max_characters: int) -> str:
+    """Return text cut to a length, with whatever is not printable replaced by a question mark.
+
+    Names in files are strangers' text: no control or direction mark of theirs may reach a terminal.
+    """
+    return "".join(c if c.isprintable() else "?" for c in text[:max_characters])
+
+
 def _decode_utf16(data: bytes, byte_order: Literal["big", "little"]) -> str:
     if data[:2] in (b"\xfe\xff", b"\xff\xfe"):
         encoding = "utf-16-be" if data[0] == 0xFE else "utf-16-le"

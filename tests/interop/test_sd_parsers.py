@@ -42,7 +42,8 @@ INFO = (
 )
 INVOKE = {
     "positive_prompt": "a cat", "negative_prompt": "a dog", "seed": 7, "steps": 30,
-    "cfg_scale": 6.5, "scheduler": "euler", "model": {"model_name": "sdxl"}, "width": 8, "height": 8,
+    "cfg_scale": 6.5, "scheduler": "euler", "model": {"model_name": "sdxl"}, "width": 8,
+    "height": 8,
 }  # fmt: skip
 NOVELAI = {"sampler": "k_euler", "seed": 42, "scale": 5.0, "uc": "blur", "steps": 28}
 NOVELAI_TEXTS = {

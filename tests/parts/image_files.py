@@ -195,7 +195,7 @@ def hidden(
     mode: str = "RGBA",
     noise: bytes | None = None,
 ) -> Image.Image:
-    """Return an image with a payload in its lowest bits, written pixel by pixel down the columns."""
+    """Return an image with a payload in its lowest bits, written down the columns."""
     width, height = size
     content = signature + struct.pack(">I", 8 * len(payload)) + payload
     bits = [byte >> (7 - i) & 1 for byte in content for i in range(8)]

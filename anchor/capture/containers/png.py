@@ -20,7 +20,7 @@ from anchor.capture.containers.xmp import read_xmp
 from anchor.capture.file_bytes import FileBytes
 from anchor.capture.findings import Findings
 from anchor.capture.inflate import inflate
-from anchor.capture.text import decode_text
+from anchor.capture.text import decode_text, printable
 from anchor.errors import FormatError, LimitExceededError, TruncatedError, quote_peer
 
 PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
@@ -80,6 +80,9 @@ class _Reader:
     def _read_chunk(self, kind: bytes, offset: int, length: int) -> None:
         name = kind.decode()
         limit = self.found.limits.c2pa_bytes if kind == b"caBX" else self.found.limits.text_bytes
+        if kind in _TEXT_CHUNKS and self.found.is_full:
+            self.found.note_full()
+            return
         # The keyword, and in iTXt three more short fields, come on top of the text.
         if length > limit + 1024:
             self.found.note(
@@ -121,7 +124,7 @@ class _Reader:
     def _read_text(self, kind: bytes, name: str, data: bytes, offset: int) -> None:
         raw_keyword, separator, rest = data.partition(b"\0")
         keyword = decode_text(raw_keyword)
-        location = f"png:{name}:{keyword[:80]}"
+        location = printable(f"png:{name}:{keyword}", max_characters=100)
         self.found.keep(location, data, offset)
         if not separator or not 1 <= len(raw_keyword) <= 79:
             raise FormatError(f"png: the {name} chunk at byte {offset - 8} has no keyword")
@@ -148,7 +151,7 @@ class _Reader:
         """Return the text itself, inflated, without the fields before it."""
         if kind in (b"tEXt", b"comf"):
             return rest
-        max_bytes = self.found.limits.text_bytes
+        max_bytes = self.found.text_room
         if kind == b"zTXt":
             return inflate(rest[1:], max_bytes=max_bytes, what=what)
         if len(rest) < 2:

@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from anchor.capture.findings import Findings
 from anchor.errors import FormatError, LimitExceededError
-from anchor.limits import MAX_XMP_DEPTH, MAX_XMP_PROPERTIES
+from anchor.limits import MAX_XMP_DEPTH, MAX_XMP_ELEMENTS, MAX_XMP_PROPERTIES
 
 _SEPARATOR: Final = "\n"  # in no namespace and in no name
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -69,6 +69,7 @@ class _Reader:
         self._names: list[str] = []
         self._texts: list[list[str]] = []
         self._has_children: list[bool] = []
+        self._n_elements = 0
         self._n_properties = 0
 
     def refuse_doctype(self, *_: Any) -> None:
@@ -78,6 +79,9 @@ class _Reader:
         )
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._n_elements += 1
+        if self._n_elements > MAX_XMP_ELEMENTS:
+            raise LimitExceededError(f"{self.location}: more than {MAX_XMP_ELEMENTS} elements")
         if len(self._names) >= MAX_XMP_DEPTH:
             raise LimitExceededError(f"{self.location}: nested more than {MAX_XMP_DEPTH} deep")
         if self._has_children:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from anchor.errors import FormatError, LimitExceededError
-from anchor.limits import MAX_GRAPH_NODES
+from anchor.limits import MAX_GRAPH_NODES, MAX_GRAPH_STEPS
 
 _TEXTS: Final = (
     "text", "text_g", "text_l", "clip_g", "clip_l", "t5xxl", "positive", "negative", "prompt",
@@ -68,6 +68,7 @@ class ComfyGraph:
             raise FormatError("comfyui: the prompt is no graph", code="capture.comfyui")
         if len(graph) > MAX_GRAPH_NODES:
             raise LimitExceededError(f"comfyui: more than {MAX_GRAPH_NODES} nodes")
+        self._steps_left = MAX_GRAPH_STEPS
         self.nodes: dict[str, Node] = {}
         for name, node in graph.items():
             inputs = node.get("inputs") if isinstance(node, dict) else None
@@ -134,6 +135,9 @@ class ComfyGraph:
             yield node
             if other is not None and any(True for _ in _own_texts(node, other)):
                 continue
+            self._steps_left -= len(node.inputs)
+            if self._steps_left < 0:
+                raise LimitExceededError("comfyui: the graph is too tangled to be followed")
             for name, source in node.links():
                 is_way = other is None or (name not in _NO_TEXT and other not in name)
                 if is_way and source not in seen:

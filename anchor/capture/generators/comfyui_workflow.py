@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from anchor.capture.generators.json_text import list_member
 from anchor.errors import FormatError, LimitExceededError
 from anchor.limits import MAX_GRAPH_NODES
 
@@ -69,7 +70,7 @@ def _inputs(node: dict[str, Any], kind: str, sources: dict[int, list[Any]]) -> d
     elif isinstance(values, list):
         names = _FIELDS.get(kind, ())
         inputs |= {name: value for name, value in zip(names, values, strict=False) if name}
-    for entry in node.get("inputs") or ():
+    for entry in list_member(node, "inputs"):
         link = entry.get("link") if isinstance(entry, dict) else None
         if isinstance(link, int) and link in sources:
             inputs[str(entry.get("name"))] = sources[link]

@@ -9,7 +9,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from anchor.capture.findings import Findings
-from anchor.capture.generators.json_text import looks_like_object, parse_json_object, text_member
+from anchor.capture.generators.json_text import (
+    list_member,
+    looks_like_object,
+    parse_json_object,
+    text_member,
+)
 from anchor.capture.generators.reading import Reading
 
 _TAKEN: Final = frozenset(
@@ -32,7 +37,6 @@ def read_draw_things(found: Findings) -> Reading | None:
 
 
 def _fields(data: dict[str, Any]) -> dict[str, Any]:
-    loras = data.get("lora")
     return {
         "prompt": text_member(data, "c"),
         "negative_prompt": text_member(data, "uc"),
@@ -45,7 +49,7 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
         "model": text_member(data, "model"),
         "loras": [
             {"name": text_member(lora, "model", "file"), "weight": lora.get("weight")}
-            for lora in (loras if isinstance(loras, list) else ())
+            for lora in list_member(data, "lora")
             if isinstance(lora, dict)
         ],
         "settings": {name: value for name, value in data.items() if name not in _TAKEN},

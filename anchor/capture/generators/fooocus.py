@@ -16,6 +16,7 @@ from anchor.capture.generators.a1111 import infotext_fields
 from anchor.capture.generators.infotext import parse_infotext
 from anchor.capture.generators.json_text import (
     first_member,
+    list_member,
     looks_like_object,
     parse_json_object,
     text_member,
@@ -94,8 +95,7 @@ def _scheme(data: dict[str, Any]) -> dict[str, Any]:
 
 def _loras(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the networks: ``[[name, weight, hash]]``, or ``lora_combined_1: "name : weight"``."""
-    listed = data.get("loras")
-    if isinstance(listed, list) and listed:
+    if listed := list_member(data, "loras"):
         for entry in listed:
             if isinstance(entry, list) and entry:
                 name, weight, digest = (*entry, None, None)[:3]

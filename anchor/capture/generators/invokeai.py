@@ -11,7 +11,13 @@ import re
 from typing import Any, Final
 
 from anchor.capture.findings import Findings
-from anchor.capture.generators.json_text import first_member, member, parse_json_object, text_member
+from anchor.capture.generators.json_text import (
+    first_member,
+    list_member,
+    member,
+    parse_json_object,
+    text_member,
+)
 from anchor.capture.generators.reading import Reading
 from anchor.errors import FormatError
 
@@ -61,7 +67,7 @@ def _current(data: dict[str, Any]) -> dict[str, Any]:
         "model": text_member(model, "name", "model_name"),
         "model_hash": text_member(model, "hash"),
         "vae": text_member(data.get("vae"), "name", "model_name"),
-        "loras": [_lora(lora) for lora in data.get("loras") or () if isinstance(lora, dict)],
+        "loras": [_lora(lora) for lora in list_member(data, "loras") if isinstance(lora, dict)],
         "tool_version": text_member(data, "app_version"),
         "settings": {name: value for name, value in data.items() if name not in _TAKEN},
     }

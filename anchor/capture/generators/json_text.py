@@ -66,6 +66,12 @@ def text_member(value: Any, *names: str) -> str | None:
     return next((value[name] for name in names if isinstance(value.get(name), str)), None)
 
 
+def list_member(value: Any, *names: str) -> list[Any]:
+    """Return the list that lies under these names, one inside the other, or an empty one."""
+    found = member(value, *names)
+    return found if isinstance(found, list) else []
+
+
 def compact(value: Any) -> str:
     """Write a JSON value as text: a string and a number as they stand, others as JSON."""
     if isinstance(value, str | Decimal):

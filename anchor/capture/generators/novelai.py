@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from anchor.capture.findings import Findings
 from anchor.capture.generators.json_text import (
+    list_member,
     looks_like_object,
     member,
     parse_json_object,
@@ -76,7 +77,5 @@ def _fields(data: dict[str, Any], found: Findings) -> dict[str, Any]:
 
 def _characters(data: dict[str, Any], name: str) -> list[str]:
     """Return the prompts of single characters (version 4 and later)."""
-    captions = member(data, name, "caption", "char_captions")
-    if not isinstance(captions, list):
-        return []
+    captions = list_member(data, name, "caption", "char_captions")
     return [text for item in captions if isinstance(text := member(item, "char_caption"), str)]

@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from anchor.capture.findings import Findings
-from anchor.capture.generators.json_text import first_member, member, parse_json_object, text_member
+from anchor.capture.generators.json_text import (
+    list_member,
+    member,
+    parse_json_object,
+    text_member,
+)
 from anchor.capture.generators.reading import Reading
 
 _MARK: Final = '"sui_image_params"'
@@ -34,7 +39,7 @@ def read_swarmui(found: Findings) -> Reading | None:
     extra = data.get("sui_extra_data")
     extra = extra if isinstance(extra, dict) else {}
     width, height = run.get("width"), run.get("height")
-    models = data.get("sui_models")
+    models = list_member(data, "sui_models")
     return Reading(
         "SwarmUI",
         {
@@ -58,21 +63,21 @@ def read_swarmui(found: Findings) -> Reading | None:
     )
 
 
-def _model_hash(models: Any, name: Any) -> str | None:
+def _model_hash(models: list[Any], name: Any) -> str | None:
     """Return the hash that ``sui_models`` lists for a model; names may carry an extension there."""
-    for entry in models if isinstance(models, list) else ():
+    for entry in models:
         listed = member(entry, "name")
         if isinstance(listed, str) and isinstance(name, str) and listed.split(".safet")[0] == name:
             return text_member(entry, "hash")
     return None
 
 
-def _loras(run: dict[str, Any], models: Any) -> Iterator[dict[str, Any]]:
+def _loras(run: dict[str, Any], models: list[Any]) -> Iterator[dict[str, Any]]:
     weights = _list(run.get("loraweights"))
     for index, name in enumerate(_list(run.get("loras"))):
         yield {
             "name": name,
-            "weight": first_member(dict(enumerate(weights)), index),  # type: ignore[arg-type]
+            "weight": weights[index] if index < len(weights) else None,
             "hash": _model_hash(models, name),
         }
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from anchor.capture.metadata import Metadata, RawItem
+from anchor.capture.text import printable
 from anchor.errors import FormatError
 
 #: Kind of frame (one octet) and length of its content (eight), before each content.
@@ -20,6 +21,7 @@ C2PA: Final = b"C"
 DONE: Final = b"D"
 KINDS: Final = (METADATA, C2PA, DONE)
 _LENGTH_BYTES: Final = 8
+_MAX_NOTE_CHARACTERS: Final = 400
 
 
 def frame(kind: bytes, content: bytes) -> bytes:
@@ -81,7 +83,11 @@ def parse_metadata_frame(content: bytes) -> Metadata:
         tool=header["tool"] if isinstance(header.get("tool"), str) else None,
         fields=fields,
         raw=tuple(items),
-        notes=tuple(note for note in notes if isinstance(note, str)),
+        notes=tuple(
+            printable(note, max_characters=_MAX_NOTE_CHARACTERS)
+            for note in notes
+            if isinstance(note, str)
+        ),
     )
 
 

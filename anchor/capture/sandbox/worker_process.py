@@ -28,6 +28,7 @@ from anchor.capture.sandbox.frames import (
     parse_metadata_frame,
     parse_object,
 )
+from anchor.capture.text import printable
 from anchor.errors import FormatError
 from anchor.limits import CAPTURE_TIME_S, MAX_CAPTURE_ANSWER_BYTES
 
@@ -182,7 +183,7 @@ def _with_c2pa(metadata: Metadata, content: bytes | None, notes: list[str]) -> M
         return metadata
     answer = parse_object(content)
     if isinstance(note := answer.get("note"), str):
-        notes.append(note)
+        notes.append(printable(note, max_characters=400))
     fields = answer.get("fields")
     if not isinstance(fields, dict):
         return metadata

@@ -1,4 +1,4 @@
-"""The Exif and XMP readers, against blocks that go in circles, lie about sizes or declare entities."""
+"""The Exif and XMP readers: blocks that go in circles, lie about sizes or declare entities."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a_prefix_that_only_looks_known_is_not():
     "doctype",
     [
         '<!DOCTYPE x [<!ENTITY a "b">]>',
-        '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;">]>',
+        '<!DOCTYPE x [<!ENTITY a "aaaaaaa"><!ENTITY b "&a;&a;&a;"><!ENTITY c "&b;&b;&b;">]>',
         '<!DOCTYPE x SYSTEM "file:///etc/passwd">',
         '<!DOCTYPE x [<!ENTITY % p SYSTEM "http://127.0.0.1:9/">%p;]>',
         "<!DOCTYPE x>",

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from anchor.capture.record_fields import generation_fields
 from anchor.capture.generators.field_values import count, field_values, number_text
 from anchor.capture.metadata import PARSER, Metadata
+from anchor.capture.record_fields import generation_fields
 from anchor.records.fields import check_fields
 from anchor.records.kinds import KINDS
 from tests.parts.image_files import itext, parsed, png, text
@@ -21,7 +21,8 @@ GENERATION = KINDS["generation"].hidden_fields
     ("value", "written"),
     [
         (7, "7"), ("7", "7"), (" 7 ", "7"), (7.5, "7.5"), ("7.0", "7.0"), (Decimal("7.50"), "7.50"),
-        ("007", "7"), ("+3", "3"), ("-3.5", "-3.5"), ("-0", "-0"), ("1e3", "1000"), ("1e-5", "0.00001"),
+        ("007", "7"), ("+3", "3"), ("-3.5", "-3.5"), ("-0", "-0"), ("1e3", "1000"),
+        ("1e-5", "0.00001"),
         (2**64 - 1, "18446744073709551615"), (10**39, "1" + "0" * 39), ("0.8700000000000001",) * 2,
         (True, None), (None, None), ("", None), ("x", None), ("1,5", None), ("nan", None),
         (float("inf"), None), (10**40, None), ("1e999", None), ("1e-999", None), ("9" * 100, None),
@@ -85,9 +86,10 @@ def test_depth_and_length_are_limited():
 
 def test_a_record_takes_every_field():
     info = (
-        "一只猫 <lora:fur:0.8>\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, Schedule type: Karras, "
-        "CFG scale: 7.5, Seed: 18446744073709551615, Size: 512x768, Model hash: c0d1994c73, Model: sd, "
-        'VAE: v, Denoising strength: 0.40, Clip skip: 2, Lora hashes: "fur: aabbccdd", Version: v1.10.1'
+        "一只猫 <lora:fur:0.8>\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, "
+        "Schedule type: Karras, CFG scale: 7.5, Seed: 18446744073709551615, Size: 512x768, "
+        "Model hash: c0d1994c73, Model: sd, VAE: v, Denoising strength: 0.40, Clip skip: 2, "
+        'Lora hashes: "fur: aabbccdd", Version: v1.10.1'
     )
     label = '{"Label": "1", "ProduceID": "p"}'
     fields = generation_fields(parsed(png(itext("parameters", info), text("AIGC", label))))

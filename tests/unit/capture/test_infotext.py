@@ -111,7 +111,8 @@ def test_the_number_of_pairs_is_limited():
         "Steps: 1, " + 'a: "\\' * 100_000,
         ",:" * 2_500_000,
     ],
-    ids=["word", "lines", "short lines", "words", "colons", "quotes", "braces", "deep", "escapes", "marks"],
+    ids=["word", "lines", "short lines", "words", "colons", "quotes", "braces", "deep", "escapes",
+         "marks"],
 )  # fmt: skip
 def test_megabytes_of_any_text_are_read_in_one_go(text):
     # A scanner that goes back over what it has read would not come to its end here.

@@ -200,7 +200,7 @@ def test_reads_xmp():
 
 
 def test_reads_the_private_chunk_of_animated_images():
-    graph = b'{"3": {"class_type": "KSampler", "inputs": {"seed": 8, "steps": 4, "positive": ["6", 0]}},'
+    graph = b'{"3": {"class_type": "KSampler", "inputs": {"steps": 4, "positive": ["6", 0]}},'
     graph += b' "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a duck"}}}'
     found = parsed(png(after=(chunk(b"comf", b"prompt\0" + graph),)))
     assert (found.tool, found.fields["prompt"]) == ("ComfyUI", "a duck")

@@ -147,9 +147,8 @@ def test_memory_past_the_limit_is_refused(hostile, image):
 def test_address_space_is_limited_to_256_mib(hostile, image):
     if sys.platform != "linux":
         pytest.skip("only Linux enforces a limit of address space")
-    hostile(
-        "import resource\nif resource.getrlimit(resource.RLIMIT_AS) != (256 << 20,) * 2: raise OSError"
-    )
+    limit = "resource.getrlimit(resource.RLIMIT_AS)"
+    hostile(f"import resource\nif {limit} != (256 << 20,) * 2: raise OSError")
     with CapturePool(1) as pool:
         assert pool.read(image).notes == ()
 
