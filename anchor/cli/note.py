@@ -15,8 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", metavar="TEXT", nargs="*", help="the words; - reads them")
     parser.add_argument("--file", metavar="FILE", type=Path, help="read the words from here")
     parser.add_argument(
-        "--on", metavar="N", nargs="+", default=[], help="the records that it is about"
-    )
+        "--on", metavar="N", action="append", default=[],
+        help="a record that it is about (may be repeated)",
+    )  # fmt: skip
     add_recording(parser, note=False)
 
 

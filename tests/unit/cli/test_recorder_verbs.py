@@ -1,0 +1,568 @@
+"""The recorder's verbs, as a person gives them, from init to close, without a network."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from anchor.records.chain import verify_chain
+from anchor.vault import Vault
+from anchor.vault.recovery_key import load_recovery
+from tests.unit.vault.conftest import FakeKeyring
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def keyring(monkeypatch) -> FakeKeyring:
+    import keyring
+
+    backend = FakeKeyring()
+    monkeypatch.setattr(keyring, "get_keyring", lambda: backend)
+    return backend
+
+
+@pytest.fixture
+def work(run, keyring, tmp_path: Path, monkeypatch) -> Path:
+    """A folder with a vault, and the person in it; offline."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("VESTIGE_OFFLINE", "1")
+    folder = tmp_path / "cats"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    ran = run("init", "--recovery", tmp_path / "recovery.txt")
+    assert ran.status == 0, ran.err
+    return folder
+
+
+def image(folder: Path, name: str, data: bytes = b"cat") -> Path:
+    path = folder / name
+    path.write_bytes(PNG + data + name.encode())
+    return path
+
+
+def kinds(folder: Path) -> list[str]:
+    with Vault.open(folder) as vault:
+        records = [vault.read(seq) for seq in vault.files.numbers()]
+    report = verify_chain(records)
+    assert report.complete_up_to == len(records) - 1
+    return [record.kind.name for record in records]
+
+
+def record(folder: Path, seq: int = -1):
+    with Vault.open(folder) as vault:
+        return vault.read(seq % vault.size)
+
+
+# -- a whole project -------------------------------------------------------------------------------
+
+
+def test_a_project_from_the_idea_to_the_publication(run, work: Path):
+    for number in range(4):
+        image(work, f"{number}.png")
+    image(work, "drawing.png", b"by hand")
+    image(work, "after.png", b"after")
+    said = [
+        run("idea", "a cat on a roof, at night"),
+        run("sketch", "drawing.png", "--medium", "paper", "--from", "1"),
+        run("prompt", "a", "cat", "on", "a", "roof", "--negative", "dogs"),
+        run("prompt", "a black cat on a roof", "--purpose", "darker"),
+        run("add", "0.png", "1.png", "2.png", "3.png", "--from", "4"),
+        run("select", "7", "--from", "5", "6", "7", "8", "--why", "the light"),
+        run("edit", "7.0", "after.png", "--app", "Krita", "--did", "ears", "--minutes", "40"),
+        run("edit", "after.png", "after.png", "--box", "1", "2", "3", "4", "--prompt", "whiskers"),
+        run("final", "after.png", "--human", "the ears", "--from", "9", "10"),
+        run("publish", "https://example.org/cat", "--at", "2026-11-24", "--platform", "Example"),
+        run("correct", "1", "it was in the morning"),
+        run("note", "--on", "9", "no more"),
+        run("close", "--yes", "--statement", "done"),
+    ]
+    assert [ran.err for ran in said] == [""] * len(said)
+    assert [ran.status for ran in said] == [0] * len(said)
+    assert kinds(work) == [
+        "genesis", "idea", "sketch", "prompt", "prompt", *["generation"] * 4, "selection",
+        "manual_edit", "region_edit", "final", "publication", "correction", "note", "close",
+    ]  # fmt: skip
+    assert record(work, 3).fields["positive"] == "a cat on a roof"
+    assert record(work, 4).fields["difference"][1] == ["+", "black "]
+    assert record(work, 9).fields["rejected"] == ["5", "6", "8"]
+    edit = record(work, 10)
+    assert edit.fields["before"] == "7.0"
+    assert edit.fields["operations"] == ["ears"]
+    assert edit.fields["minutes"] == 40
+    region = record(work, 11)
+    assert region.fields["before"] == "10.0", "a file is found where it was recorded before"
+    assert region.fields["box"] == ["1", "2", "3", "4"]
+    assert record(work, 13).fields["parents"] == ["12"]
+    refused = run("note", "one more")
+    assert refused.status == 5
+    assert "closed" in refused.err
+
+
+def test_what_a_command_says_is_one_line_a_record(run, work: Path):
+    ran = run("prompt", "a cat on a roof")
+    assert ran.out == f"{'record 1  prompt: a cat on a roof':72}… pending\n"
+    assert ran.err == ""
+
+
+def test_json_says_what_was_made(run, work: Path):
+    image(work, "0.png")
+    ran = run("add", "0.png", "--json")
+    value = ran.json
+    (made,) = value["records"]
+    assert (made["seq"], made["kind"], made["late"]) == (1, "generation", False)
+    assert made["files"][0]["ref"] == "1.0"
+    assert Path(made["path"]).is_file()
+    assert value["queued"] == 2
+    assert (value["errors"], value["sent"], value["exit_status"]) == ([], [], 0)
+
+
+# -- init ------------------------------------------------------------------------------------------
+
+
+def test_init_hands_over_the_recovery_key_once(run, work: Path, tmp_path: Path, monkeypatch):
+    signer = load_recovery(tmp_path / "recovery.txt")
+    assert record(work, 0).fields["recovery"] == signer.thumbprint.hex()
+    for path in [*work.rglob("*"), *(tmp_path / "data").rglob("*")]:
+        assert not path.is_file() or signer.seed not in path.read_bytes()
+    second = tmp_path / "dogs"
+    second.mkdir()
+    monkeypatch.chdir(second)
+    ran = run("init", "--title", "Dogs", "--author", "somebody", "--tool", "ComfyUI")
+    assert ran.status == 0
+    made = record(second, 0).fields
+    assert made["recovery"] == signer.thumbprint.hex()
+    assert (made["title"], made["author"], made["tools"]) == ("Dogs", "somebody", ["ComfyUI"])
+    assert made["project_index"] == 1
+    assert record(second, 0).actor.key == record(work, 0).actor.key
+
+
+def test_init_without_a_place_for_the_recovery_key_makes_nothing(
+    run, keyring, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    ran = run("init", tmp_path, "--offline")
+    assert ran.status == 2
+    assert "--recovery FILE" in ran.err
+    inside = run("init", tmp_path, "--offline", "--recovery", tmp_path / ".vestige" / "key")
+    assert inside.status == 2
+    assert keyring.secrets == {}
+    assert run("init", tmp_path, "--offline", "--recovery", tmp_path / "key").status == 0
+
+
+def test_init_shows_the_recovery_key_on_a_terminal(run, keyring, tmp_path: Path, monkeypatch):
+    from anchor.cli._output import Output
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr(Output, "is_terminal", lambda *_: True)
+    ran = run("init", tmp_path, "--offline")
+    assert ran.status == 0
+    (line,) = [line for line in ran.out.splitlines() if "vestige-recovery-1" in line]
+    from anchor.vault.recovery_key import parse_recovery
+
+    signer = parse_recovery(line)
+    assert record(tmp_path, 0).fields["recovery"] == signer.thumbprint.hex()
+
+
+def test_a_second_init_is_refused(run, work: Path, tmp_path: Path):
+    ran = run("init", "--recovery", tmp_path / "recovery.txt")
+    assert ran.status == 5
+    assert "has a vault already" in ran.err
+    assert kinds(work) == ["genesis"]
+
+
+def test_without_a_vault_every_verb_says_how_to_make_one(run, keyring, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_bytes(PNG)
+    for words in (["note", "x"], ["log"], ["status"], ["show", "1"], ["send"], ["add", "a.png"]):
+        ran = run(*words)
+        assert ran.status == 5, words
+        assert "vestige init" in ran.err, words
+
+
+# -- text ------------------------------------------------------------------------------------------
+
+
+def standard_input(monkeypatch, data: bytes) -> None:
+    stdin = SimpleNamespace(buffer=io.BytesIO(data), isatty=lambda: False)
+    monkeypatch.setattr(sys, "stdin", stdin)
+
+
+def test_a_prompt_comes_from_words_standard_input_or_a_file(run, work: Path, monkeypatch):
+    (work / "prompt.txt").write_text("from a file\n")
+    assert run("prompt", "--file", "prompt.txt").status == 0
+    assert record(work).fields["positive"] == "from a file"
+    standard_input(monkeypatch, "von der Eingabe, 猫\n".encode())
+    assert run("prompt", "-").status == 0
+    assert record(work).fields["positive"] == "von der Eingabe, 猫"
+
+
+@pytest.mark.parametrize("way", ["file", "input", "words"])
+def test_text_that_is_not_utf8_is_recorded_and_its_bytes_are_kept(
+    run, work: Path, monkeypatch, way: str
+):
+    data = "ein schöner Kater".encode("latin-1")
+    if way == "file":
+        (work / "prompt.txt").write_bytes(data)
+        ran = run("prompt", "--file", "prompt.txt")
+    elif way == "input":
+        standard_input(monkeypatch, data)
+        ran = run("prompt", "-")
+    else:
+        ran = run("prompt", os.fsdecode(data))
+    assert ran.status == 0, ran.err
+    made = record(work)
+    assert made.fields["positive"] == "ein sch�ner Kater"
+    (entry,) = made.files.values()
+    assert entry["role"] == "original_prompt"
+    with Vault.open(work) as vault:
+        assert vault.objects.path(bytes.fromhex(entry["sha256"])).read_bytes() == data
+
+
+def test_a_prompt_of_five_megabytes_is_recorded(run, work: Path):
+    (work / "long.txt").write_text("cat, " * 1_000_000)
+    for _ in range(2):
+        assert run("prompt", "--file", "long.txt").status == 0
+    assert len(record(work).fields["positive"]) == 5_000_000
+    assert "difference" not in record(work).fields
+    assert run("log").status == 0
+    assert run("show", "2").status == 0
+
+
+@pytest.mark.parametrize(
+    "words", [["prompt"], ["prompt", " "], ["prompt", "x", "--file", "f"], ["note"], ["idea", ""]]
+)
+def test_no_text_or_two_is_refused(run, work: Path, words: list[str]):
+    (work / "f").write_text("y")
+    assert run(*words).status == 2
+    assert kinds(work) == ["genesis"]
+
+
+def test_a_text_past_the_limit_is_refused_with_a_way_out(run, work: Path):
+    (work / "huge.txt").write_bytes(b"x" * ((8 << 20) + 1))
+    assert run("prompt", "--file", "huge.txt").status in (2, 5)
+    assert kinds(work) == ["genesis"]
+
+
+def test_any_other_field_can_be_set(run, work: Path):
+    ran = run("prompt", "x", "--set", "syntax=a1111", "--set", "language=de", "--note", "why not")
+    assert ran.status == 0
+    fields = record(work).fields
+    assert (fields["syntax"], fields["language"], fields["note"]) == ("a1111", "de", "why not")
+    wrong = run("prompt", "x", "--set", "sampler=Euler")
+    assert wrong.status == 2
+    assert "no field 'sampler'" in wrong.err
+    assert "syntax" in wrong.err
+    assert run("sketch", "x", "--set", "layers=many").status == 2
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+def test_what_add_takes_a_file_for(run, work: Path):
+    image(work, "new.png")
+    old = image(work, "old.png")
+    past = (datetime.now(UTC) - timedelta(days=30)).timestamp()
+    os.utime(old, (past, past))
+    (work / "model.bin").write_bytes(b"weights")
+    assert run("add", "new.png").status == 0
+    assert run("add", "old.png").status == 0
+    unknown = run("add", "model.bin")
+    assert unknown.status == 2
+    assert "--as" in unknown.err
+    assert run("add", "model.bin", "--as", "reference", "--set", "licence=CC0").status == 0
+    assert run("add", "old.png", "--as", "sketch").status == 0
+    assert kinds(work)[1:] == ["generation", "import", "reference", "sketch"]
+    lates = [record(work, seq).sd_jwt.payload["late"] for seq in range(1, 5)]
+    assert lates == [False, True, False, True]
+    assert record(work, 2).capture.mode == "import"
+    assert record(work, 2).capture.lag_s >= 30 * 24 * 3600
+    assert record(work, 3).fields["licence"] == "CC0"
+
+
+def test_the_outputs_of_one_run_are_one_record(run, work: Path):
+    for number in range(3):
+        image(work, f"{number}.png")
+    assert run("add", "--together", "0.png", "1.png", "2.png").status == 0
+    made = record(work)
+    assert made.fields["outputs"] == 3
+    assert [entry["name"] for entry in made.files.values()] == ["0.png", "1.png", "2.png"]
+    assert run("select", "1.1", "--from", "1.0", "1.1", "1.2").status == 0
+    assert record(work).fields["chosen"] == ["1.1"]
+
+
+def test_one_bad_file_stops_no_other_and_shows_in_the_exit_status(run, work: Path, tmp_path: Path):
+    image(work, "good.png")
+    (work / "empty.png").touch()
+    (tmp_path / "secret.png").write_bytes(PNG)
+    (work / "link.png").symlink_to(tmp_path / "secret.png")
+    ran = run("add", "empty.png", "link.png", "gone.png", "good.png")
+    assert ran.status == 2
+    assert "holds no bytes" in ran.err
+    assert "leads out of the working folder" in ran.err
+    assert "gone.png" in ran.err
+    assert "record 1  generation" in ran.out
+    assert kinds(work) == ["genesis", "generation"]
+    none = run("add", "gone.png")
+    assert none.status == 5
+    assert none.out == ""
+
+
+def test_a_folder_is_taken_whole_and_the_vault_is_not(run, work: Path):
+    for number in range(3):
+        image(work, f"{number}.png")
+    assert run("add", ".").status == 0
+    assert kinds(work)[1:] == ["generation"] * 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["select", "9", "--from", "9", "1"],
+        ["select", "1", "--from", "0"],
+        ["select", "x", "--from", "x"],
+        ["edit", "9", "a.png"],
+        ["edit", "0", "gone.png"],
+        ["correct", "7", "x"],
+        ["note", "x", "--on", "5.1"],
+        ["prompt", "x", "--previous", "0"],
+        ["show", "99"],
+        ["show", "x"],
+        ["log", "-n", "0"],
+        ["close"],
+        ["note", "x", "--role", "nobody"],
+        ["keys", "revoke", "abcd", "--recovery", "gone"],
+    ],
+)
+def test_what_can_not_be_is_refused_and_recorded_nowhere(run, work: Path, words: list[str]):
+    image(work, "a.png")
+    ran = run(*words)
+    assert ran.status in (2, 5)
+    assert ran.err.startswith("vestige: error: ")
+    assert "unexpected" not in ran.err
+    assert kinds(work) == ["genesis"]
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filled(run, work: Path) -> Path:
+    for number in range(3):
+        image(work, f"{number}.png")
+    run("prompt", "a cat")
+    run("prompt", "a black cat\nat night")
+    run("add", "0.png", "1.png", "2.png")
+    run("select", "4", "--from", "3", "4", "5", "--why", "ears\x1b[31m")
+    return work
+
+
+def test_log_shows_the_newest_first_with_its_rails(run, filled: Path):
+    ran = run("log")
+    lines = ran.out.splitlines()
+    assert ran.err == "vestige: 7 records queued: vestige send sends them\n"
+    assert [line.split()[0] for line in lines[:2]] == ["●", "├─┬─╮"]
+    numbers = [line.replace("│", " ").split()[1] for line in lines if "●" in line]
+    assert numbers == ["6", "5", "4", "3", "2", "1", "0"]
+    assert "chose 4 among 3: ears?[31m" in lines[0], "what was recorded can not steer a terminal"
+    assert "a black cat at night" in ran.out
+    assert all("… pending" in line for line in lines if "●" in line)
+
+
+def test_log_can_be_cut_and_filtered(run, filled: Path):
+    ran = run("log", "-n", "2")
+    assert ran.out.count("●") == 2
+    assert "5 earlier records" in ran.err
+    prompts = run("log", "--kind", "prompt")
+    assert prompts.out.count("●") == 2
+    assert run("log", "--kind", "final").out == ""
+    assert run("log", "--all").out.count("●") == 7
+
+
+def test_log_where_the_terminal_knows_no_unicode(run, filled: Path, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    from anchor.cli import main
+
+    assert main(["log"]) == 0
+    text = stream.buffer.getvalue().decode("ascii")
+    assert text.splitlines()[1].startswith("|-.-.")
+    assert "... pending" in text
+
+
+def test_log_json_has_every_row(run, filled: Path):
+    value = run("log", "--json").json
+    assert value["count"] == 7
+    assert [row["seq"] for row in value["records"]] == [6, 5, 4, 3, 2, 1, 0]
+    assert set(value["records"][0]["parents"]) == {"3", "4", "5"}
+    assert value["records"][0]["proof"] == {
+        "status": "pending", "queued": True, "existed_before": None, "complete": False,
+    }  # fmt: skip
+
+
+def test_the_page_is_written_for_its_owner_alone(run, filled: Path, tmp_path: Path):
+    path = tmp_path / "log.html"
+    ran = run("log", "--html", path)
+    assert ran.status == 0
+    assert path.stat().st_mode & 0o777 == 0o600
+    text = path.read_text()
+    assert "a <ins>black </ins>cat" in text
+    assert "chose" in text
+    assert run("log", "--html", path, "--json").json["records"] == 7
+
+
+def test_show_shows_everything_of_a_record(run, filled: Path):
+    ran = run("show", "2")
+    assert "a {+black +}cat{+" in ran.out
+    assert record(filled, 2).digest.hex() in ran.out
+    value = run("show", "6", "--json").json
+    assert value["fields"]["chosen"] == ["4"]
+    assert value["open"]["seq"] == 6
+    assert value["proof"]["queued"] is True
+    files = run("show", "3").out
+    assert "0.png" in files
+    assert "objects" in files
+
+
+def test_status_says_how_it_stands(run, filled: Path):
+    ran = run("status")
+    assert ran.out.startswith(f"{filled}: 7 records, the newest at ")
+    assert "7 not sent" in ran.out
+    value = run("status", "--json").json
+    assert (value["records"], value["queued"], value["closed"]) == (7, 7, False)
+    assert value["kinds"] == {"generation": 3, "genesis": 1, "prompt": 2, "selection": 1}
+    assert value["read_only"] is None
+    assert value["keys"][0]["here"] is True
+
+
+def test_status_notices_what_is_missing(run, filled: Path):
+    (filled / ".vestige" / "records" / "00000003.sdjwt").unlink()
+    ran = run("status")
+    assert "1 record file missing" in ran.err
+    rebuilt = run("rebuild")
+    assert rebuilt.status == 5
+    assert "record 3 is missing" in rebuilt.err
+
+
+def test_rebuild_says_what_is_wrong(run, filled: Path):
+    sound = run("rebuild", "--originals")
+    assert sound.status == 0
+    assert "✓ verified" in sound.out
+    assert run("rebuild", "--json").json["complete_up_to"] == 6
+    with Vault.open(filled) as vault:
+        path = vault.layout.object(vault.index.entry(3).files[0].sha256)
+    path.chmod(0o644)
+    path.write_bytes(b"x")
+    wrong = run("rebuild")
+    assert wrong.status == 1
+    assert "✕ failed" in wrong.out
+    assert "record 3" in wrong.err
+
+
+# -- keys ------------------------------------------------------------------------------------------
+
+
+def test_keys_are_listed_rotated_revoked_and_exported(run, work: Path, tmp_path: Path):
+    recovery = tmp_path / "recovery.txt"
+    (first,) = run("keys", "list", "--json").json["keys"]
+    assert first["in_force"] is True
+    rotated = run("keys", "rotate", "--recovery", recovery, "--reason", "lost")
+    assert rotated.status == 0, rotated.err
+    assert run("note", "after").status == 0
+    revoked = run(
+        "keys", "revoke", first["thumbprint"][:10], "--recovery", recovery,
+        "--compromised-at", "2026-01-01",
+    )  # fmt: skip
+    assert revoked.status == 0, revoked.err
+    assert kinds(work) == ["genesis", "key_rotate", "note", "key_revoke"]
+    values = {key["thumbprint"]: key for key in run("keys", "list", "--json").json["keys"]}
+    assert len(values) == 2
+    assert values[first["thumbprint"]]["in_force"] is False
+    jwk = json.loads(run("keys", "export-public").out)
+    assert jwk["kty"] == "OKP"
+    assert "BEGIN PUBLIC KEY" in run("keys", "export-public", "--format", "pem").out
+    named = run("keys", "export-public", first["thumbprint"], "--format", "hex").out.strip()
+    assert named == first["public_key"]
+    wrong = run("keys", "export-public", "ffffffff")
+    assert wrong.status == 2
+
+
+def test_the_wrong_recovery_key_does_nothing(run, work: Path, tmp_path: Path):
+    from anchor.vault.recovery_key import store_recovery
+    from anchor.vault.signer import Signer
+
+    store_recovery(tmp_path / "other.txt", Signer.generate())
+    ran = run("keys", "rotate", "--recovery", tmp_path / "other.txt")
+    assert ran.status == 2
+    assert "not the recovery key of the project" in ran.err
+    (tmp_path / "noise.txt").write_text("noise")
+    assert run("keys", "rotate", "--recovery", tmp_path / "noise.txt").status == 5
+    assert kinds(work) == ["genesis"]
+
+
+def test_keys_in_files_ask_for_the_passphrase(run, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("VESTIGE_OFFLINE", "1")
+    (tmp_path / "passphrase").write_text("correct horse\n")
+    monkeypatch.setenv("VESTIGE_PASSPHRASE_FILE", str(tmp_path / "passphrase"))
+    assert run("init", tmp_path, "--recovery", tmp_path / "recovery.txt").status == 0
+    assert run("note", "x", "--vault", tmp_path).status == 0
+    (tmp_path / "passphrase").write_text("wrong horse\n")
+    wrong = run("note", "x", "--vault", tmp_path)
+    assert wrong.status == 2
+    assert "correct horse" not in wrong.err + wrong.out
+    assert "wrong horse" not in wrong.err + wrong.out
+    monkeypatch.delenv("VESTIGE_PASSPHRASE_FILE")
+    standard_input(monkeypatch, b"")
+    nobody = run("note", "x", "--vault", tmp_path)
+    assert nobody.status == 2
+    assert "VESTIGE_PASSPHRASE_FILE" in nobody.err
+
+
+def test_a_place_for_keys_that_does_not_exist_is_refused(run, work: Path, monkeypatch):
+    monkeypatch.setenv("VESTIGE_KEYS", "cloud")
+    ran = run("note", "x")
+    assert ran.status == 2
+    assert "VESTIGE_KEYS" in ran.err
+
+
+# -- copies ----------------------------------------------------------------------------------------
+
+
+def test_a_copy_is_read_only_until_it_is_adopted(run, work: Path, tmp_path: Path, monkeypatch):
+    run("note", "one")
+    image(work, "a.png")
+    shutil.copytree(work, tmp_path / "copy")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other machine"))
+    monkeypatch.chdir(tmp_path / "copy")
+    for words in (["note", "two"], ["add", "a.png"], ["close", "--yes"]):
+        ran = run(*words)
+        assert ran.status == 5
+        assert "vestige adopt" in ran.err
+    assert run("log").status == 0
+    assert "read-only" in run("status").err
+    assert run("rebuild").status == 0
+    adopted = run("adopt", "--recovery", tmp_path / "recovery.txt", "--name", "laptop")
+    assert adopted.status == 0, adopted.err
+    assert run("note", "two").status == 0
+    assert kinds(tmp_path / "copy") == ["genesis", "note", "key_rotate", "branch", "note"]
+    assert run("adopt").status == 5
+
+
+def test_a_copy_that_is_adopted_with_the_old_key_is_warned_of(
+    run, work: Path, tmp_path: Path, monkeypatch
+):
+    shutil.copytree(work, tmp_path / "copy")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "other machine"))
+    ran = run("adopt", "--vault", tmp_path / "copy")
+    assert ran.status == 0
+    assert "count as false" in ran.err
+    assert kinds(tmp_path / "copy") == ["genesis", "branch"]
