@@ -17,6 +17,7 @@ from anchor.capture.sandbox.worker_process import WorkerProcess, can_confine
 from anchor.errors import UsageError
 
 _MAX_WORKERS: Final = 4
+_NOT_STARTED: Final = "the metadata is not read: the system starts no further process"
 _UNCONFINED: Final = "the metadata is not read: this system cannot confine the reader"
 
 
@@ -66,10 +67,10 @@ class CapturePool:
                 return Capture.of(metadata, digests or FileDigests.of_descriptor(descriptor))
             worker = self._idle.get()
             try:
-                if worker is None or not worker.is_usable:
-                    if worker is not None:
-                        worker.close()
-                    worker = WorkerProcess()
+                worker = _usable(worker)
+                if worker is None:
+                    metadata = Metadata(notes=(_NOT_STARTED,))
+                    return Capture.of(metadata, digests or FileDigests.of_descriptor(descriptor))
                 worker.begin(descriptor, self._limits)
                 if digests is None:
                     digests = FileDigests.of_descriptor(descriptor, between=worker.poll)
@@ -103,3 +104,15 @@ class CapturePool:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _usable(worker: WorkerProcess | None) -> WorkerProcess | None:
+    """Return a worker that can take a file, this one or a new one; None if none can be started."""
+    if worker is not None:
+        if worker.is_usable:
+            return worker
+        worker.close()
+    try:
+        return WorkerProcess()
+    except OSError:
+        return None

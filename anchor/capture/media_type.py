@@ -21,13 +21,7 @@ _STARTS: Final = (
     (b"PK\x03\x04", "application/zip"),
     (b"\x1aE\xdf\xa3", "video/x-matroska"),
 )
-#: The extensions that people and programs give to the types that are read.
-EXTENSIONS: Final = {
-    "image/png": (".png", ".apng"),
-    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "image/webp": (".webp",),
-    "image/avif": (".avif", ".avifs"),
-}
+_UNKNOWN: Final = "application/octet-stream"
 FIRST_BYTES: Final = 64
 
 
@@ -39,6 +33,3 @@ def media_type(start: bytes) -> str:
         length = int.from_bytes(start[:4])
         return media_type_of(start[8 : max(min(length, FIRST_BYTES), 12)]) or "video/mp4"
     return next((kind for prefix, kind in _STARTS if start.startswith(prefix)), _UNKNOWN)
-
-
-_UNKNOWN: Final = "application/octet-stream"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -49,12 +48,15 @@ class WorkerProcess:
     """One worker, reading one file at a time.
 
     It belongs to one thread at a time. Starting it takes about a tenth of a second.
+
+    Raises:
+        OSError: the system starts no further process.
     """
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._channel = ours
+        self._channel, theirs = socket.socketpair()
+        with contextlib.ExitStack() as undo, theirs:
+            undo.callback(self._channel.close)
             root = str(Path(anchor.__file__).parent.parent)
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-B", "-c", _PROGRAM, str(theirs.fileno()), root],
@@ -66,7 +68,7 @@ class WorkerProcess:
                 cwd="/",
                 start_new_session=True,
             )
-        self._channel.settimeout(0)
+            undo.pop_all()
         self._n_files = 0
         self._started = False
         self._deadline = 0.0
@@ -85,6 +87,7 @@ class WorkerProcess:
         grace_s = 0 if self._started else CAPTURE_TIME_S
         self._started = True
         self._deadline = time.monotonic() + CAPTURE_TIME_S + grace_s
+        self._channel.settimeout(CAPTURE_TIME_S)
         try:
             socket.send_fds(self._channel, [json_bytes(asdict(limits))], [descriptor])
         except OSError:
@@ -111,14 +114,14 @@ class WorkerProcess:
     def _take(self, timeout_s: float) -> None:
         if self._answer.done or self._process.returncode is not None:
             return
-        ready, _, _ = select.select([self._channel], [], [], timeout_s)
-        if not ready:
-            if time.monotonic() >= self._deadline:
-                self.close()
-            return
+        self._channel.settimeout(timeout_s)
         try:
             data = self._channel.recv(_BLOCK_BYTES)
             self._answer.take(data)
+        except (BlockingIOError, TimeoutError):
+            if time.monotonic() >= self._deadline:
+                self.close()
+            return
         except (OSError, FormatError):
             self.close()
             return

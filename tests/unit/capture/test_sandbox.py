@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -269,6 +271,28 @@ def test_a_worker_that_cannot_start_is_a_note(monkeypatch, image):
         capture = pool.read(image)
     assert capture.notes == ("the metadata could not be read: the reader ended without an answer",)
     assert capture.size
+
+
+def test_a_system_that_starts_no_further_process_is_a_note(monkeypatch, image):
+    def refuse(*_, **__):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    with CapturePool(1) as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr(worker_process.subprocess, "Popen", refuse)
+            capture = pool.read(image)
+        assert capture.sha256
+        assert any("no further process" in note for note in capture.notes)
+        assert pool.read(image).tool == "AUTOMATIC1111"
+
+
+def test_a_process_with_many_open_files_reads_too(image):
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 1200:
+        pytest.skip("this system lets a process have fewer files open")
+    with ExitStack() as stack, CapturePool(1) as pool:
+        for _ in range(1100):
+            stack.enter_context(open(os.devnull))
+        assert pool.read(image).tool == "AUTOMATIC1111"
 
 
 def test_a_system_that_cannot_confine_reads_no_metadata(monkeypatch, image):
