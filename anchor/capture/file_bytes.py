@@ -80,14 +80,22 @@ class FileBytes:
         return data
 
 
+def read_at(descriptor: int, n_bytes: int, offset: int) -> bytes:
+    """Return what one call reads from there; where there is no ``pread``, the position moves."""
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, n_bytes, offset)
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.read(descriptor, n_bytes)
+
+
 def _read_descriptor(descriptor: int, n_bytes: int, offset: int) -> bytes:
     """Read until ``n_bytes`` are there or the file ends; a single call may return fewer."""
-    data = os.pread(descriptor, n_bytes, offset)
+    data = read_at(descriptor, n_bytes, offset)
     if len(data) == n_bytes or not data:
         return data
     blocks = [data]
     read = len(data)
-    while read < n_bytes and (block := os.pread(descriptor, n_bytes - read, offset + read)):
+    while read < n_bytes and (block := read_at(descriptor, n_bytes - read, offset + read)):
         blocks.append(block)
         read += len(block)
     return b"".join(blocks)

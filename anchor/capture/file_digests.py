@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from anchor.capture.file_bytes import read_at
 from anchor.errors import StoreUnavailableError
 
 _BLOCK_BYTES: Final = 1 << 20
@@ -39,7 +40,7 @@ class FileDigests:
         size = 0
         try:
             before = os.fstat(descriptor)
-            while block := os.pread(descriptor, _BLOCK_BYTES, size):
+            while block := read_at(descriptor, _BLOCK_BYTES, size):
                 sha256.update(block)
                 sha3.update(block)
                 size += len(block)

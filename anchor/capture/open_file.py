@@ -29,8 +29,9 @@ def open_file(path: Path, *, follow_links: bool = False) -> Iterator[int]:
         StoreUnavailableError: it cannot be opened.
     """
     # A pipe that nobody writes to would hold up the opening without O_NONBLOCK.
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-    descriptor = _open(path, flags if follow_links else flags | os.O_NOFOLLOW)
+    names = ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
+    flags = os.O_RDONLY | sum(getattr(os, name, 0) for name in names)
+    descriptor = _open(path, flags if follow_links else flags | getattr(os, "O_NOFOLLOW", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise StoreError(f"{path} is no regular file", code="file.kind")
