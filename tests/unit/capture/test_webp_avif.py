@@ -142,6 +142,61 @@ def test_avif_item_of_endless_pieces_is_refused():
     assert any("65535 pieces" in note for note in found.notes)
 
 
+def items(extents: bytes, *, method: int = 0, sizes: int = 0x44, kind: bytes = b"Exif") -> bytes:
+    """Return a file with one item, whose pieces are listed as given, and the block at byte 400."""
+    location = struct.pack(">BBHBBH", 1, 0, 0, sizes, 0, 1) + struct.pack(">HHH", 5, method, 0)
+    infe = box(b"infe", struct.pack(">BBHHH", 2, 0, 0, 5, 0) + kind + b"\0application/rdf+xml\0")
+    meta = bytes(4) + box(b"iinf", struct.pack(">IH", 0, 1) + infe)
+    start = box(b"ftyp", b"avif" + bytes(4)) + box(b"meta", meta + box(b"iloc", location + extents))
+    return start + box(b"mdat", bytes(392 - len(start)) + bytes(4) + EXIF)
+
+
+def test_avif_item_in_pieces_is_put_together():
+    pieces = struct.pack(">H", 2) + struct.pack(">IIII", 400, 50, 450, len(EXIF) - 46)
+    found = parsed(items(pieces))
+    assert (found.fields["prompt"], found.raw[0].offset) == ("a duck", None)
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        (items(struct.pack(">HII", 1, 400, 0), method=2), "not stated in a way read here"),
+        (items(struct.pack(">H", 0)), "not stated in a way read here"),
+        (items(struct.pack(">HII", 1, 400, 2**31)), "not read"),
+        (items(struct.pack(">HII", 1, 9_999, 50)), "bytes wanted"),
+        (items(struct.pack(">HII", 1, 400, 50), kind=b"mime"), "XMP packet"),
+        (items(struct.pack(">HII", 1, 400, 3)), "no Exif block"),
+        (items(b""), "ends before its fields"),
+    ],
+)
+def test_avif_items_that_cannot_be_had_are_told(data, note):
+    found = parsed(data)
+    assert found.tool is None
+    assert any(note in written for written in found.notes)
+
+
+def test_avif_box_without_a_length_goes_to_the_end():
+    data = avif(exif=EXIF)
+    found = parsed(data + bytes(4) + b"free" + bytes(100))
+    assert (found.fields["prompt"], found.notes) == ("a duck", ())
+
+
+def test_avif_box_with_a_long_length_is_read():
+    data = avif(exif=EXIF)
+    found = parsed(data + struct.pack(">I4sQ", 1, b"free", 16 + 5) + b"12345")
+    assert (found.fields["prompt"], found.notes) == ("a duck", ())
+
+
+def test_avif_tables_and_manifests_too_large_are_told():
+    brands = box(b"ftyp", b"avif" + bytes(4))
+    table = parsed(brands + box(b"meta", bytes(4) + box(b"iloc", bytes(2 << 20))))
+    assert any("iloc box of 2097152 bytes" in note for note in table.notes)
+    manifest = parsed(brands + box(b"uuid", C2PA_BOX + bytes(5000)), c2pa_bytes=1000)
+    assert any("C2PA box of" in note for note in manifest.notes)
+    other = parsed(brands + box(b"uuid", bytes(16) + b"x"))
+    assert other.raw == ()
+
+
 def test_heif_is_read_by_the_same_reader():
     data = avif(exif=EXIF).replace(b"ftypavif", b"ftypheic", 1)
     found = parsed(data)
