@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,6 @@ from anchor.vault.durable import (
     flush,
     flush_folder,
     give_name,
-    make_folder,
     scratch_file,
     translated,
     write_scratch,
@@ -59,8 +58,13 @@ class ObjectStore:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    def keep(self, source: Source) -> KeptObject:
+    def keep(self, source: Source, *, unflushed: set[Path] | None = None) -> KeptObject:
         """Keep a file; durable on return.
+
+        Args:
+            source: the file.
+            unflushed: takes up the folder that is still to be flushed (:meth:`flush`) before the
+                name of the original is durable; None flushes it here.
 
         Raises:
             StoreConflictError: it changed while it was read.
@@ -70,13 +74,21 @@ class ObjectStore:
         try:
             with translated(source.path):
                 kept = self._copy(source, scratch)
-                self._name(scratch, kept)
+                self._name(scratch, kept, unflushed)
         finally:
             discard(scratch)
         return kept
 
-    def keep_bytes(self, data: bytes, name: str = "") -> KeptObject:
-        """Keep bytes that are no file; durable on return. Errors as :meth:`keep`."""
+    def flush(self, folders: Iterable[Path]) -> None:
+        """Make the names in folders durable that :meth:`keep` left to be flushed."""
+        for folder in sorted(folders):
+            with translated(folder):
+                flush_folder(folder)
+
+    def keep_bytes(
+        self, data: bytes, name: str = "", *, unflushed: set[Path] | None = None
+    ) -> KeptObject:
+        """Keep bytes that are no file; arguments and errors as :meth:`keep`."""
         kept = KeptObject(
             hashlib.sha256(data).digest(),
             hashlib.sha3_256(data).digest(),
@@ -86,7 +98,7 @@ class ObjectStore:
         with translated(self._layout.objects):
             scratch = write_scratch(self._layout.scratch, data)
             try:
-                self._name(scratch, kept)
+                self._name(scratch, kept, unflushed)
             finally:
                 discard(scratch)
         return kept
@@ -148,15 +160,21 @@ class ObjectStore:
         media_type = _media_type(head, source.name)
         return KeptObject(sha256.digest(), sha3.digest(), size, media_type)
 
-    def _name(self, scratch: Path, kept: KeptObject) -> None:
+    def _name(self, scratch: Path, kept: KeptObject, unflushed: set[Path] | None) -> None:
         path = self.path(kept.sha256)
-        make_folder(path.parent)
+        folders = {path.parent}
+        if not path.parent.is_dir():
+            path.parent.mkdir(exist_ok=True)
+            folders.add(self._layout.objects)
         try:
             give_name(scratch, path)
         except FileExistsError:
             if path.stat().st_size != kept.size:
                 scratch.replace(path)  # what is there is not what its name says
-        flush_folder(path.parent)
+        if unflushed is None:
+            self.flush(folders)
+        else:
+            unflushed |= folders
 
 
 def _media_type(head: bytes, name: str) -> str:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 
 from anchor.errors import NotFoundError, StoreConflictError, UsageError, VestigeError
@@ -34,7 +35,7 @@ from anchor.vault.source import open_source
 from anchor.vault.vault import Vault, Writer
 
 _BATCH_RECORDS: Final = 256
-_THREADS: Final = 4
+_THREADS: Final = 8
 
 FileEntry = dict[str, Any]
 """A file entry as a record carries it."""
@@ -155,30 +156,36 @@ class Recorder:
     # -- files -------------------------------------------------------------------------------------
 
     def _keep_files(self, drafts: Sequence[Draft]) -> list[_Ready | VestigeError]:
-        """Keep the originals of all drafts, several at a time: the disk's flushes overlap."""
+        """Keep the originals of all drafts, several at a time; their folders are flushed last."""
+        folders: set[Path] = set()
+
+        def ready(draft: Draft) -> _Ready | VestigeError:
+            try:
+                return _Ready(draft, [self._keep(item, folders) for item in draft.files])
+            except VestigeError as error:
+                return error
+
         if sum(len(draft.files) for draft in drafts) < 2:
-            return [self._ready(draft) for draft in drafts]
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one note needs none
+            kept = [ready(draft) for draft in drafts]
+        else:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a note needs none
 
-        with ThreadPoolExecutor(_THREADS) as threads:
-            return list(threads.map(self._ready, drafts))
+            with ThreadPoolExecutor(_THREADS) as threads:
+                kept = list(threads.map(ready, drafts))
+        self._vault.objects.flush(folders)
+        return kept
 
-    def _ready(self, draft: Draft) -> _Ready | VestigeError:
-        try:
-            return _Ready(draft, [self._keep(item) for item in draft.files])
-        except VestigeError as error:
-            return error
-
-    def _keep(self, item: Attachment) -> FileEntry:
+    def _keep(self, item: Attachment, folders: set[Path]) -> FileEntry:
         objects = self._vault.objects
         if item.kept is not None:
             name, kept = item.name, item.kept
         elif item.data is not None:
-            name, kept = item.name, objects.keep_bytes(item.data, item.name or "")
+            name = item.name
+            kept = objects.keep_bytes(item.data, item.name or "", unflushed=folders)
         elif item.path is not None:
             layout = self._vault.layout
             with open_source(item.path, layout, allow_empty=item.allow_empty) as source:
-                name, kept = item.name or source.name, objects.keep(source)
+                name, kept = item.name or source.name, objects.keep(source, unflushed=folders)
         else:
             raise UsageError("an attachment without a path or bytes", code="usage.attachment")
         entry: FileEntry = {
