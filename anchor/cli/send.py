@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy, add_server, load_policy
@@ -14,6 +15,7 @@ from anchor.client.known_logs import KnownLogs
 from anchor.client.service_client import ServiceClient
 from anchor.client.state_folder import state_folder
 from anchor.vault.sender import Sender
+from anchor.vault.service_memory import ServiceMemory
 from anchor.vault.vault import Vault
 
 
@@ -34,6 +36,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         sender = Sender(vault, service, policy, KnownLogs(state_folder(), policy), now)
         with Progress(out, "sending", None) as progress:
             sent = sender.send(step=lambda _n: progress.step())
+        ServiceMemory(time.time).answered(service.url)
         grown: tuple[int, ...] = ()
         failures = sent.failures
         if not args.no_upgrade:
