@@ -24,6 +24,25 @@ that leaves the working folder, a file that changes while it is read, and one wi
 refused; one file's failure stops no other.
 
 {_RECORDS}""",
+    "watch": """\
+Every image that is written or moved into the folders becomes a `generation` record, once it held
+still: 0.2 s after it was closed, 0.6 s where that can not be told. An image is what its first bytes
+say, else its name. What is there at the start is left alone without `--existing`; what came while a
+watcher was dead that did not end in order (`SIGKILL`, a power cut) is taken up by the next one.
+Content that has a record gets no second one. Hidden files and folders, names of something half
+written (`.tmp`, `.part`, `.crdownload`, `~`, …) and folders behind symbolic links are passed over;
+a symbolic link that leads out is refused. A file that can not be read is tried three times more,
+and again when it changes; a full disk makes everything wait. One process watches for a vault.
+
+SIGINT and SIGTERM end it: what is whole by then is recorded. `--daemon` returns when it works, with
+`watch.log` and `watch.pid` in `.vestige/`. For a unit of systemd:
+`vestige watch DIR --systemd > ~/.config/systemd/user/vestige-watch.service`, then
+`systemctl --user enable --now vestige-watch`.
+
+`--json` writes a line for each event instead of one object: `event` is `watching`, `recorded` (with
+`path`, `record`), `known`, `refused` and `delayed` (with `path`, `error`), `sent` (`count`) or
+`stopped` (how many of each, `queued`, `unfinished`, `exit_status`).
+""",
     "prompt": f"""\
 The difference from the prompt before is recorded with it. Text that is not UTF-8 is recorded with
 its unreadable parts replaced, and its bytes beside it as a file of the record.

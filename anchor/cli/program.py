@@ -46,6 +46,7 @@ VERBS: Final = (
     Verb("inspect", "print every step of a proof so that a person can redo it", "inspect"),
     Verb("init", "make a vault in this folder: the records of one project", "init"),
     Verb("add", "record files: images from a generator, or what --as says", "add"),
+    Verb("watch", "record every new image of a folder as it is written", "watch"),
     Verb("prompt", "record an instruction", "prompt"),
     Verb("idea", "record what was thought", "note"),
     Verb("note", "record a remark", "note"),
