@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib import import_module
@@ -134,13 +134,13 @@ def _noticed(outcome: Outcome) -> Outcome:
 def _record_here(
     anchor: SimpleNamespace, files: Sequence[Path], folder: Path, client: str, draw: Draw | None
 ) -> Outcome:
-    with anchor.Vault.open(folder) as vault, beacon_cache(anchor, vault) as cache:
+    with anchor.Vault.open(folder) as vault:
         reason = vault.read_only_reason
         if reason is not None:
             raise reason
         signer = anchor.signing_key(vault, anchor.KeyStore(ask=_passphrase_of(anchor)))
         draft, fits = _draft(anchor, vault, files, client, draw)
-        beacons = cache.beacons()
+        beacons = beacon_cache(anchor, vault).beacons()
         if fits and draw is not None:
             beacons = (draw.beacon, *(item for item in beacons if item != draw.beacon))
         record = anchor.Recorder(vault, signer, beacons=lambda: beacons).append(draft)
@@ -197,18 +197,17 @@ def _passphrase_of(anchor: SimpleNamespace) -> Any:
     return ask
 
 
-@contextlib.contextmanager
-def beacon_cache(anchor: SimpleNamespace, vault: Any) -> Iterator[Any]:
-    """Yield the beacons of the vault's service, or of nobody where ``VESTIGE_OFFLINE`` is set."""
-    if os.environ.get("VESTIGE_OFFLINE"):
-        yield anchor.BeaconCache(None, time.time)
-        return
+def beacon_cache(anchor: SimpleNamespace, vault: Any) -> Any:
+    """Return the beacons of the vault's service; nobody is asked where ``VESTIGE_OFFLINE`` is."""
     url = os.environ.get("VESTIGE_SERVER") or vault.project.server or _DEFAULT_SERVER
-    service = anchor.ServiceClient(url, timeout_s=_BEACON_TIMEOUT_S, attempts=1)
-    try:
-        yield anchor.BeaconCache(service.fetch_beacons, time.time)
-    finally:
-        service.close()
+
+    def fetch() -> Any:
+        with contextlib.closing(
+            anchor.ServiceClient(url, timeout_s=_BEACON_TIMEOUT_S, attempts=1)
+        ) as service:
+            return service.fetch_beacons()
+
+    return anchor.BeaconCache(None if os.environ.get("VESTIGE_OFFLINE") else fetch, time.time)
 
 
 def _send_later(work: Path) -> None:

@@ -20,8 +20,7 @@ def draw_seed(folder: str) -> Draw:
             why = "the vestige package is not in this Python"
             return _random(f"vestige: {why}; the seed is random")
         with anchor.Vault.open(Path(folder).expanduser()) as vault:
-            with beacon_cache(anchor, vault) as cache:
-                beacons = cache.beacons()
+            beacons = beacon_cache(anchor, vault).beacons()
             if not beacons:
                 return _random("vestige: no beacon is known; the seed is random")
             first = beacons[0]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -190,3 +193,37 @@ def test_a_vault_can_be_given(comfyui, tmp_path: Path, output: Path, monkeypatch
     assert len(records(output)) == 1
     with pytest.raises(Exception, match="vault"):
         Vault.open(elsewhere)
+
+
+@pytest.mark.parametrize("server", ["http://127.0.0.1:9", "no address"])
+def test_a_service_that_is_away_blocks_no_record(
+    comfyui, output: Path, monkeypatch, server: str
+) -> None:
+    """What is recorded is sent by a process of its own, of which there is one at a time."""
+    recorder = sys.modules["comfyui_vestige.vestige_recorder"]
+    started = []
+
+    class Sending:
+        def __init__(self, words, **_given):
+            started.append(words)
+
+        def poll(self):
+            return None
+
+    stand_in = SimpleNamespace(Popen=Sending, DEVNULL=subprocess.DEVNULL)
+    monkeypatch.setattr(recorder, "subprocess", stand_in)
+    monkeypatch.delenv("VESTIGE_OFFLINE")
+    monkeypatch.setenv("VESTIGE_SERVER", server)
+    shown = [save(comfyui)["result"][0] for _ in range(2)]
+    assert shown == ["vestige: record 1", "vestige: record 2"]
+    assert [words[3:] for words in started] == [
+        ["anchor.cli", "send", "--quiet", "--vault", str(output)]
+    ]
+
+
+def test_the_command_that_sends_is_one_that_there_is(output: Path) -> None:
+    words = [sys.executable, "-P", "-m", "anchor.cli", "send", "--quiet", "--vault", str(output)]
+    environment = {**os.environ, "VESTIGE_SERVER": "http://127.0.0.1:9"}
+    done = subprocess.run(words, capture_output=True, env=environment, timeout=120, check=False)
+    assert b"usage" not in done.stderr
+    assert b"127.0.0.1:9" in done.stderr
