@@ -102,6 +102,8 @@ MAX_GRAPH_NODES: Final = 8192
 MAX_GRAPH_STEPS: Final = 1 << 18
 MAX_HIDDEN_TEXT_BYTES: Final = 128 << 10
 MAX_HIDDEN_IMAGE_BYTES: Final = 256 << 20
+# What of it goes into a record, written as JSON; a record has room for half as much again.
+MAX_GENERATION_FIELD_BYTES: Final = 12 << 20
 # The sandbox that capture runs in
 CAPTURE_MEMORY_BYTES: Final = 256 << 20
 CAPTURE_TIME_S: Final = 5

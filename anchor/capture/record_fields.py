@@ -1,17 +1,21 @@
 """Turn what was captured into the fields of a ``generation`` record.
 
 The names and types are those of ``docs/spec/record.md``. Everything that has no field of its own
-goes, as text, into ``settings``; nothing that was read is dropped.
+goes, as text, into ``settings``. A record has a largest size: what would not fit stays in the file,
+the longest settings first and the prompts last, and ``parser`` says so.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from anchor.capture.generators.json_text import compact
 from anchor.capture.metadata import PARSER, Metadata
+from anchor.capture.text import printable
+from anchor.limits import MAX_GENERATION_FIELD_BYTES
 
 _NAMES: Final = {
     "tool_version": "tool_version",
@@ -28,6 +32,7 @@ _NAMES: Final = {
 }
 _MODELS: Final = ("model", "model_hash", "vae", "vae_hash", "loras")
 _SIZE: Final = re.compile(r"([0-9]{1,6})\s*[x×]\s*([0-9]{1,6})", re.ASCII)
+_MAX_NAMED: Final = 16
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -50,10 +55,39 @@ def generation_fields(metadata: Metadata) -> dict[str, Any]:
     width, height = _size(metadata)
     if width is not None and height is not None:
         result["width"], result["height"] = width, height
-    if settings := dict(_settings(fields)):
+    settings = dict(_settings(fields))
+    left_out = _fit(result, settings)
+    if settings:
         result["settings"] = [[name, value] for name, value in settings.items()]
-    result["parser"] = "; ".join((PARSER, *metadata.notes))
+    notes = [*metadata.notes]
+    if left_out:
+        notes.append(f"too long for a record, and left in the file: {', '.join(left_out)}")
+    result["parser"] = "; ".join((PARSER, *notes))
     return result
+
+
+def _fit(result: dict[str, Any], settings: dict[str, str]) -> list[str]:
+    """Take out what is too long for a record, and return its names."""
+    sizes = {name: _n_bytes(name) + _n_bytes(value) for name, value in settings.items()}
+    total = sum(sizes.values()) + sum(map(_n_bytes, result.values()))
+    left_out: list[str] = []
+    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+        if total <= MAX_GENERATION_FIELD_BYTES:
+            break
+        total -= sizes[name]
+        del settings[name]
+        left_out.append(name)
+    for name in sorted(result, key=lambda name: _n_bytes(result[name]), reverse=True):
+        if total <= MAX_GENERATION_FIELD_BYTES:
+            break
+        total -= _n_bytes(result.pop(name))
+        left_out.append(name)
+    return [printable(name, max_characters=80) for name in left_out[:_MAX_NAMED]]
+
+
+def _n_bytes(value: Any) -> int:
+    """Return the length of a value as JSON."""
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def _models(fields: Mapping[str, Any]) -> Iterator[dict[str, str]]:

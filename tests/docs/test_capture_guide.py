@@ -37,6 +37,7 @@ def test_names_every_tool(project_root, guide):
         (limits.MAX_GRAPH_STEPS, "| ComfyUI graph | 8,192 nodes, {number} steps |"),
         (limits.MAX_HIDDEN_TEXT_BYTES, "| text in pixels | {kib} KiB |"),
         (limits.MAX_C2PA_BYTES, "| C2PA manifest | {mib} MiB; checked in files of up to 64 MiB |"),
+        (limits.MAX_GENERATION_FIELD_BYTES, "| fields of one record | {mib} MiB as JSON;"),
         (limits.CAPTURE_MEMORY_BYTES, "- {mib} MiB of address space"),
         (limits.CAPTURE_TIME_S, "and {number} seconds, by the processor's clock"),
     ],

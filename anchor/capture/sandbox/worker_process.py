@@ -77,7 +77,7 @@ class WorkerProcess:
     @property
     def is_usable(self) -> bool:
         """Return whether it can take another file."""
-        return self._process.returncode is None and self._n_files < _MAX_FILES
+        return self._process.poll() is None and self._n_files < _MAX_FILES
 
     def begin(self, descriptor: int, limits: CaptureLimits) -> None:
         """Hand over a file; its answer is taken by :meth:`finish`."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from anchor import limits
 from anchor.capture.generators.field_values import count, field_values, number_text
 from anchor.capture.metadata import PARSER, Metadata
 from anchor.capture.record_fields import generation_fields
@@ -122,3 +123,40 @@ def test_a_file_without_settings_still_says_what_read_it():
 def test_the_size_of_the_file_stands_in_for_the_tools():
     fields = generation_fields(parsed(png()))
     assert (fields["width"], fields["height"]) == (3, 2)
+
+
+def size(value):
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+@pytest.mark.parametrize("character", ["a", "猫", "😀"])
+def test_a_prompt_of_five_megabytes_goes_into_a_record_whole(character):
+    prompt = character * (5_000_000 // len(character.encode()))
+    fields = generation_fields(Metadata(fields={"prompt": prompt, "settings": {"a": "b"}}))
+    assert fields["positive"] == prompt
+    assert fields["parser"] == PARSER
+
+
+def test_what_a_record_cannot_hold_is_left_in_the_file_and_told():
+    found = {"prompt": "p" * 5_000_000, "graph": "g" * 6_000_000, "workflow": "w" * 7_000_000}
+    fields = generation_fields(Metadata(fields={**found, "settings": {"short": "s"}}))
+    assert fields["positive"] == found["prompt"]
+    assert [name for name, _ in fields["settings"]] == ["short", "graph"]
+    assert "left in the file: workflow" in fields["parser"]
+    assert size(fields) < limits.MAX_GENERATION_FIELD_BYTES + 1000
+
+
+def test_text_that_grows_when_it_is_written_is_measured_as_written():
+    fields = generation_fields(
+        Metadata(fields={"prompt": "\x01" * 4_000_000, "negative_prompt": "n"})
+    )
+    assert "positive" not in fields
+    assert fields["negative"] == "n"
+    assert "left in the file: positive" in fields["parser"]
+
+
+def test_names_that_are_left_out_are_few_and_printable():
+    settings = {f"{number}\x1b[2J": "x" * 1_000_000 for number in range(60)}
+    parser = generation_fields(Metadata(fields={"settings": settings}))["parser"]
+    assert parser.isprintable()
+    assert parser.count("?[2J") == 16

@@ -136,6 +136,14 @@ def test_the_pool_goes_on_after_a_worker_was_killed(hostile, image, tmp_path):
         assert pool.read(image).tool == "AUTOMATIC1111"
 
 
+def test_a_worker_that_dies_between_files_costs_no_file(pool, image):
+    assert pool.read(image).tool == "AUTOMATIC1111"
+    process = pool._idle.queue[-1]._process
+    os.kill(process.pid, 9)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert pool.read(image).notes == ()
+
+
 def test_memory_past_the_limit_is_refused(hostile, image):
     hostile("x = bytearray(300 << 20)")
     with CapturePool(1) as pool:
