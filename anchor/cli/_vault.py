@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import getpass
+import hashlib
 import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from anchor.client.service_client import ServiceClient
     from anchor.records.record import Record
     from anchor.vault.draft import Draft
+    from anchor.vault.proof_states import PolicySource
     from anchor.vault.recorder import Recorder
     from anchor.vault.sender import Sent
     from anchor.vault.signer import Signer
@@ -81,6 +84,17 @@ def add_sending(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--offline", action="store_true", help="record only; what waits is sent another time"
     )
+
+
+def policy_source(path: Path | None) -> PolicySource:
+    """Return the policy that the person named, or the one of this release, not read yet."""
+    from anchor.vault.proof_states import PolicySource
+
+    named = path or os.environ.get("VESTIGE_POLICY")
+    if named is not None:
+        return PolicySource.of(load_policy(path))
+    data = files("anchor").joinpath("policies", "default.json").read_bytes()
+    return PolicySource(hashlib.sha256(data).digest(), lambda: load_policy(None))
 
 
 def now() -> datetime:

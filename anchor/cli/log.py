@@ -12,12 +12,12 @@ from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy, load_policy
 from anchor.cli._output import Cell, Output, dim, padded, shown_time, word
 from anchor.cli._progress import Progress
-from anchor.cli._vault import add_vault, counted, entry_to_json, now
+from anchor.cli._vault import add_vault, counted, entry_to_json, now, policy_source
 from anchor.errors import UsageError
 from anchor.formats.encoding import parse_utc
 from anchor.vault.entry import Entry
 from anchor.vault.graph import Graph, Rails
-from anchor.vault.proof_states import refresh_states, scan_proofs
+from anchor.vault.proof_states import PolicySource, refresh_states, scan_proofs
 from anchor.vault.vault import Vault
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             return _page(args, vault, out)
         limit = -1 if args.all else args.count or _DEFAULT_COUNT
         entries = vault.index.entries(newest_first=True, limit=limit, kinds=args.kind)
-        states = refresh_states(vault, lambda: load_policy(args.policy), now())
+        states = refresh_states(vault, policy_source(args.policy), now())
         if out.as_json:
             out.object(_to_json(vault, entries, states))
         else:
@@ -150,7 +150,7 @@ def _page(args: argparse.Namespace, vault: Vault, out: Output) -> int:
     from anchor.vault.thumbnails import Thumbnails
 
     policy = load_policy(args.policy)
-    states = refresh_states(vault, lambda: policy, now())
+    states = refresh_states(vault, PolicySource.of(policy), now())
     with Progress(out, "reading", vault.size) as progress:
         records = []
         for seq in range(vault.size):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from anchor.cli import _exit_status
-from anchor.cli._arguments import add_policy, load_policy
+from anchor.cli._arguments import add_policy
 from anchor.cli._output import Output, padded, word
 from anchor.cli._progress import Progress
-from anchor.cli._vault import add_vault, counted, now
+from anchor.cli._vault import add_vault, counted, now, policy_source
 from anchor.vault.check import check_vault
 from anchor.vault.proof_states import refresh_states
 from anchor.vault.vault import Vault
@@ -31,9 +31,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             report = check_vault(vault, originals=args.originals, step=progress.step)
         with Progress(out, "judging", None) as progress:
             vault.index.forget_proofs()
-            states = refresh_states(
-                vault, lambda: load_policy(args.policy), now(), step=progress.step
-            )
+            states = refresh_states(vault, policy_source(args.policy), now(), step=progress.step)
     false = [state for state in states.values() if state.status == "failed"]
     looked = "read" if report.read_whole else "there"
     sentence = (

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from anchor.cli import _exit_status
-from anchor.cli._arguments import add_policy, load_policy
+from anchor.cli._arguments import add_policy
 from anchor.cli._fields import parse_reference
 from anchor.cli._output import Cell, Output, Painted, dim, padded, shown_time, word
-from anchor.cli._vault import add_vault, entry_to_json, now
+from anchor.cli._vault import add_vault, entry_to_json, now, policy_source
 from anchor.cli.log import state_to_json
 from anchor.errors import NotFoundError
 from anchor.records.record import Record
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 code="vault.record_unknown",
             )
         record = vault.read(seq)
-        states = refresh_states(vault, lambda: load_policy(args.policy), now())
+        states = refresh_states(vault, policy_source(args.policy), now())
         state = states.get(seq)
         title = f"record {seq}  {record.kind.name}  {shown_time(record.claimed_time)} UTC"
         status = "pending" if state is None else state.status

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from anchor.cli import _exit_status
-from anchor.cli._arguments import add_policy, load_policy
+from anchor.cli._arguments import add_policy
 from anchor.cli._output import Output, dim, padded, short, shown_time, word
-from anchor.cli._vault import add_vault, counted, key_store, now, vault_server
+from anchor.cli._vault import add_vault, counted, key_store, now, policy_source, vault_server
 from anchor.formats.encoding import parse_utc, utc_text
 from anchor.vault.project_keys import ProjectKeys
 from anchor.vault.proof_states import refresh_states, scan_proofs
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Say how it stands."""
     with Vault.open(args.vault) as vault:
         scanned = scan_proofs(vault)
-        states = refresh_states(vault, lambda: load_policy(args.policy), now(), scanned=scanned)
+        states = refresh_states(vault, policy_source(args.policy), now(), scanned=scanned)
         value = _value(args, vault, states, scanned.queued(vault.size))
         _print(out, vault, value)
         out.object(value)

@@ -202,9 +202,18 @@ class Index:
             )
         }
 
-    def set_proofs(self, states: Sequence[ProofState], gone: Sequence[int] = ()) -> None:
+    @property
+    def judged_under(self) -> bytes | None:
+        """Return the SHA-256 of the policy that the proofs were judged under, or None."""
+        rows = self._all("SELECT value FROM state WHERE name = 'policy'")
+        return bytes(rows[0][0]) if rows else None
+
+    def set_proofs(
+        self, states: Sequence[ProofState], gone: Sequence[int], policy_sha256: bytes
+    ) -> None:
         """Remember what proofs were judged to show, and forget those that are gone."""
         with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO state VALUES ('policy', ?)", (policy_sha256,))
             self._db.executemany(
                 "INSERT OR REPLACE INTO proof VALUES (?,?,?,?,?,?,?)",
                 [(s.seq, s.mtime_ns, s.size, s.status, s.reason, s.existed_before, s.complete)

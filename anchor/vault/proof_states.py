@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySource:
+    """A policy that need not be read: its SHA-256, and how to read it."""
+
+    sha256: bytes
+    load: Callable[[], Policy]
+
+    @classmethod
+    def of(cls, policy: Policy) -> PolicySource:
+        """Return a policy that was read."""
+        return cls(policy.sha256, lambda: policy)
+
+
+@dataclass(frozen=True, slots=True)
 class ProofFiles:
     """The proofs that are there: of each record number the time and size of its file."""
 
@@ -55,7 +68,7 @@ def changed_proofs(vault: Vault, scanned: ProofFiles) -> list[int]:
 
 def refresh_states(
     vault: Vault,
-    policy: Callable[[], Policy],
+    policy: PolicySource,
     now: datetime,
     *,
     scanned: ProofFiles | None = None,
@@ -63,14 +76,18 @@ def refresh_states(
 ) -> dict[int, ProofState]:
     """Judge the proofs that changed, remember the outcome, return what is known of every proof.
 
+    Under another policy than before, all of them are judged.
+
     Args:
         vault: whose proofs.
-        policy: gives the policy; called only if there is something to judge.
+        policy: read only if there is something to judge.
         now: aware UTC.
         scanned: what :func:`scan_proofs` just gave.
         step: called after each proof that was judged.
     """
     scanned = scanned or scan_proofs(vault)
+    if vault.index.judged_under != policy.sha256:
+        vault.index.forget_proofs()
     changed = changed_proofs(vault, scanned)
     known = vault.index.proofs()
     gone = [seq for seq in known if seq not in scanned.files]
@@ -79,10 +96,10 @@ def refresh_states(
         if changed:
             from anchor.vault.proof_judge import ProofJudge  # noqa: PLC0415 - slow to load
 
-            judge = ProofJudge(vault, policy(), now)
+            judge = ProofJudge(vault, policy.load(), now)
             for seq in changed:
                 states.append(judge.state(seq, scanned.files[seq]))
                 step()
-        vault.index.set_proofs(states, gone)
+        vault.index.set_proofs(states, gone, policy.sha256)
         known = vault.index.proofs()
     return known

@@ -26,7 +26,7 @@ from anchor.errors import (
 from anchor.proof.policy import Policy
 from anchor.vault.index import ProofState
 from anchor.vault.lock import held
-from anchor.vault.proof_states import refresh_states, scan_proofs
+from anchor.vault.proof_states import PolicySource, refresh_states, scan_proofs
 from anchor.vault.vault import Vault
 
 
@@ -75,6 +75,8 @@ class Sender:
     def send(self, *, step: Callable[[int], None] = lambda _n: None) -> Sent:
         """Send every record that has no proof, in requests of up to 10,000.
 
+        Receipts are verified; what the proofs show is judged when somebody asks.
+
         Args:
             step: told how many more were dealt with.
 
@@ -94,7 +96,6 @@ class Sender:
                     else:
                         failures.append((seq, error))
                     step(1)
-            self._refresh()
             return Sent(tuple(sent), len(queued) - len(sent), (), tuple(failures))
 
     def upgrade(self, *, step: Callable[[int], None] = lambda _n: None) -> Sent:
@@ -140,7 +141,7 @@ class Sender:
             yield by_path[stamped.proof_path], stamped.error
 
     def _refresh(self) -> dict[int, ProofState]:
-        return refresh_states(self._vault, lambda: self._policy, self._now())
+        return refresh_states(self._vault, PolicySource.of(self._policy), self._now())
 
     @contextlib.contextmanager
     def _sending(self) -> Iterator[None]:

@@ -22,7 +22,12 @@ from anchor.proof.codec import parse_proof, serialize_proof
 from anchor.proof.policy import parse_policy
 from anchor.vault import Draft, Sender
 from anchor.vault.lock import held
-from anchor.vault.proof_states import changed_proofs, refresh_states, scan_proofs
+from anchor.vault.proof_states import (
+    PolicySource,
+    changed_proofs,
+    refresh_states,
+    scan_proofs,
+)
 from anchor.vault.sender import open_proofs
 from anchor.verify.judge import Judge
 from anchor.verify.records import ProvenRecord, judge_records
@@ -165,16 +170,21 @@ def test_records_are_sent_upgraded_and_verified_with_the_chain(project: Project,
         project.note(f"{number}")
     sending = sender(project, client, policy)
     assert sending.send().sent == tuple(range(6))
-    states = refresh_states(project.vault, lambda: policy, now())
+    states = refresh_states(project.vault, PolicySource.of(policy), now())
     assert {state.status for state in states.values()} <= {"pending", "verified", "not_checked"}
     service.anchorer.force()
     assert not service.anchorer.wait_final(6, 20, None)
     done = sending.upgrade()
     assert done.failures == ()
-    states = refresh_states(project.vault, lambda: policy, now())
+    states = refresh_states(project.vault, PolicySource.of(policy), now())
     assert {state.status for state in states.values()} == {"verified"}
     assert all(state.existed_before for state in states.values())
     assert open_proofs(states) == []
+    # Another policy trusts nobody; the first one is not taken for it, nor the other way round.
+    states = refresh_states(project.vault, PolicySource.of(POLICY), now())
+    assert "verified" not in {state.status for state in states.values()}
+    states = refresh_states(project.vault, PolicySource.of(policy), now())
+    assert {state.status for state in states.values()} == {"verified"}
     proven = [ProvenRecord(project.vault.read(seq), proof_of(project, seq)) for seq in range(6)]
     verdict = judge_records(proven, Judge(policy, now=now()))
     assert verdict.status.value == "verified"
@@ -185,18 +195,22 @@ def test_proofs_are_judged_once_and_again_when_they_change(project: Project, rea
     client, _ = real
     project.note("one")
     sender(project, client).send()
-    scanned = scan_proofs(project.vault)
-    assert changed_proofs(project.vault, scanned) == []
+    assert changed_proofs(project.vault, scan_proofs(project.vault)) == [0, 1]
+    refresh_states(project.vault, PolicySource.of(POLICY), now())
+    assert changed_proofs(project.vault, scan_proofs(project.vault)) == []
 
     def no_policy():
         raise AssertionError("nothing changed, so nothing is to be judged")
 
-    assert set(refresh_states(project.vault, no_policy, now())) == {0, 1}
+    assert set(refresh_states(project.vault, PolicySource(POLICY.sha256, no_policy), now())) == {
+        0,
+        1,
+    }
     path = project.vault.layout.proof(1)
     path.write_bytes(path.read_bytes() + b" ")
     assert changed_proofs(project.vault, scan_proofs(project.vault)) == [1]
     path.unlink()
-    assert set(refresh_states(project.vault, no_policy, now())) == {0}
+    assert set(refresh_states(project.vault, PolicySource(POLICY.sha256, no_policy), now())) == {0}
     assert scan_proofs(project.vault).queued(project.vault.size) == [1]
 
 
@@ -210,7 +224,7 @@ def test_a_file_that_is_no_proof_of_the_record_is_called_failed(
     if content == b"other":
         content = serialize_proof(proof_of(project, 0))
     project.vault.layout.proof(1).write_bytes(content)
-    states = refresh_states(project.vault, lambda: POLICY, now())
+    states = refresh_states(project.vault, PolicySource.of(POLICY), now())
     assert states[1].status == "failed"
     assert states[0].status != "failed"
 
