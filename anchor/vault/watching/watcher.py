@@ -18,7 +18,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,6 +103,7 @@ class Watcher:
         self._tell = tell
         self._settling = Settling()
         self._attempts: dict[Path, int] = {}
+        self._written: tuple[list[Settled], Future[list[Record | VestigeError]]] | None = None
         self._mark = WatchMark(vault.layout)
         self._marked_at = time.monotonic()
         self._pass_over(existing=existing)
@@ -125,14 +126,15 @@ class Watcher:
             StoreConflictError: the vault was closed, or may not be written to here any more.
         """
         try:
-            with ThreadPoolExecutor(_THREADS) as threads:
+            with ThreadPoolExecutor(_THREADS) as readers, ThreadPoolExecutor(1) as writer:
                 while not stop.is_set():
-                    self._settling.learn(self._changes.wait(_WAIT_S), time.monotonic())
-                    self._step(threads)
+                    wait_s = 0.0 if self._written is not None else _WAIT_S
+                    self._settling.learn(self._changes.wait(wait_s), time.monotonic())
+                    self._step(readers, writer)
                     self._move_mark()
                 self._settling.learn(self._changes.wait(0.0), time.monotonic())
                 self._settling.settle_now()
-                while self._step(threads):
+                while self._step(readers, writer):
                     pass
         finally:
             self._changes.close()
@@ -155,23 +157,26 @@ class Watcher:
 
     def _move_mark(self) -> None:
         now = time.monotonic()
-        if not len(self._settling) and now - self._marked_at > _MARK_EVERY_S:
+        idle = self._written is None and not len(self._settling)
+        if idle and now - self._marked_at > _MARK_EVERY_S:
             self._marked_at = now
             self._mark.move(self._folders, time.time())
 
     # -- a batch -----------------------------------------------------------------------------------
 
-    def _step(self, threads: ThreadPoolExecutor) -> bool:
-        """Record what is due; return whether anything was."""
+    def _step(self, readers: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> bool:
+        """Read what is due while the batch before is written; return whether there was anything."""
         due, vanished = self._settling.due(time.monotonic(), _BATCH_FILES)
         for path in vanished:
             self._attempts.pop(path, None)
+        drafts = list(readers.map(self._draft, due))
+        had_written = self._finish_written()
         if not due:
-            return False
+            return had_written
         self._vault.refresh()
         items: dict[bytes, Settled] = {}
-        drafts: list[Draft] = []
-        for item, made in zip(due, threads.map(self._draft, due), strict=True):
+        chosen: list[Draft] = []
+        for item, made in zip(due, drafts, strict=True):
             if isinstance(made, VestigeError):
                 self._failed(item, made)
             elif made is None:
@@ -181,13 +186,19 @@ class Watcher:
                 self._tell(Happening("known", item.path))
             else:
                 items[content] = item
-                drafts.append(made)
-        self._append(list(items.values()), drafts)
+                chosen.append(made)
+        if chosen:
+            written = writer.submit(self._recorder.append_many, chosen)
+            self._written = (list(items.values()), written)
         return True
 
-    def _append(self, items: list[Settled], drafts: list[Draft]) -> None:
+    def _finish_written(self) -> bool:
+        """Wait for the batch that is being written, if there is one, and say what became of it."""
+        if self._written is None:
+            return False
+        (items, written), self._written = self._written, None
         try:
-            made = self._recorder.append_many(drafts)
+            made = written.result()
         except VestigeError as error:
             made = [error] * len(items)
         for item, record in zip(items, made, strict=True):
@@ -197,6 +208,7 @@ class Watcher:
                 self._settling.finish(item)
                 self._attempts.pop(item.path, None)
                 self._tell(Happening("recorded", item.path, record))
+        return True
 
     def _draft(self, item: Settled) -> Draft | VestigeError | None:
         """Keep a file and read it; None if it is no image."""
