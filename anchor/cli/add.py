@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Final
 
 from anchor.capture import CapturePool
@@ -12,6 +11,7 @@ from anchor.cli._fields import parse_reference
 from anchor.cli._output import Output
 from anchor.cli._progress import Progress
 from anchor.cli._vault import Desk, add_recording, now, record_draft
+from anchor.cli.program import error_to_json
 from anchor.client.file_selection import select_files
 from anchor.errors import UsageError, VestigeError
 from anchor.vault.draft import Draft
@@ -32,6 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=_KINDS,
         help="what they are (default: an image is a generation; what is older than a day an "
         "import, which is always marked late)",
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="record a content that was recorded before once more"
     )
     parser.add_argument(
         "--together", action="store_true", help="one record for all: the outputs of one run"
@@ -56,20 +59,27 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 try:
                     if error is not None:
                         raise error
-                    drafts.append(_draft(args, desk, pool, path))
+                    file = keep_file(desk.vault, path)
+                    known = [] if args.again else desk.vault.index.where(file.kept.sha256)
+                    if known:
+                        out.note(f"{file.name} was recorded before, as {known[0]}")
+                    else:
+                        drafts.append(_draft(args, desk, pool, file))
                 except VestigeError as failure:
                     failures.append(failure)
                     out.error(failure)
                 progress.step()
         if not drafts:
-            return _exit_status.worst_status(map(_exit_status.exit_status_of, failures))
+            status = _exit_status.worst_status(map(_exit_status.exit_status_of, failures))
+            out.object({"records": [], "errors": list(map(error_to_json, failures)),
+                        "exit_status": status})  # fmt: skip
+            return status
         status = desk.record(_joined(args, drafts) if args.together else drafts)
     statuses = [status, *map(_exit_status.exit_status_of, failures)]
     return _exit_status.worst_status(statuses)
 
 
-def _draft(args: argparse.Namespace, desk: Desk, pool: CapturePool, path: Path) -> Draft:
-    file = keep_file(desk.vault, path)
+def _draft(args: argparse.Namespace, desk: Desk, pool: CapturePool, file: KeptFile) -> Draft:
     kind = args.kind or _guessed(file)
     fields = {"parents": args.parents or None}
     if kind == "generation":

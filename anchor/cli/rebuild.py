@@ -25,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Rebuild and check."""
-    with Vault.open(args.vault) as vault:
-        vault.rebuild()
+    with Vault.open(args.vault, fresh_index=True) as vault:
         with Progress(out, "checking", None) as progress:
             report = check_vault(vault, originals=args.originals, step=progress.step)
         with Progress(out, "judging", None) as progress:

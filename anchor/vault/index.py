@@ -46,6 +46,8 @@ CREATE TABLE proof (
     status TEXT NOT NULL, reason TEXT NOT NULL, existed_before TEXT, complete INTEGER NOT NULL);
 """
 
+_TABLES: Final = frozenset({"state", "record", "file", "key", "proof"})
+
 
 @dataclass(frozen=True, slots=True)
 class ProofState:
@@ -123,7 +125,7 @@ class Index:
     def clear(self) -> None:
         """Forget everything, to be filled again from the files."""
         with self._transaction():
-            for table in ("state", "record", "file", "key", "proof"):
+            for table in sorted(_TABLES):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
             self._db.execute("INSERT INTO state VALUES ('project', ?)", (self._project,))
 
@@ -247,13 +249,29 @@ class Index:
             self._db.execute("COMMIT")
 
 
+def remove_index(path: Path) -> None:
+    """Remove a database, with what SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
+
+
 def _opened(path: Path | None) -> sqlite3.Connection:
-    """Open the database; one that is damaged or of another version is made anew."""
+    """Open the database; one that is damaged or of another version is made anew.
+
+    One that can not be opened now (the disk is full, the folder takes no writes, somebody holds it)
+    is left alone, and the index is made in memory.
+    """
     with _translated():
         if path is not None:
-            for attempt in (_existing, _anew):
-                with contextlib.suppress(sqlite3.DatabaseError):
-                    return attempt(path)
+            with contextlib.suppress(sqlite3.OperationalError):
+                try:
+                    return _existing(path)
+                except sqlite3.OperationalError:
+                    raise
+                except sqlite3.DatabaseError:
+                    remove_index(path)
+                    return _existing(path)
         return _prepared(_connected(":memory:"))
 
 
@@ -264,13 +282,6 @@ def _existing(path: Path) -> sqlite3.Connection:
     except BaseException:
         db.close()
         raise
-
-
-def _anew(path: Path) -> sqlite3.Connection:
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(OSError):
-            path.with_name(path.name + suffix).unlink()
-    return _existing(path)
 
 
 def _connected(name: str) -> sqlite3.Connection:
@@ -285,6 +296,9 @@ def _prepared(db: sqlite3.Connection) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous = NORMAL")
     if version == 0:
         db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables >= _TABLES:
+        raise sqlite3.DatabaseError("tables are missing")
     return db
 
 

@@ -29,7 +29,7 @@ from anchor.proof.fields import Fields
 from anchor.records.record import Record
 from anchor.vault.durable import flush_folder, make_folder, translated
 from anchor.vault.entry import entry_of
-from anchor.vault.index import Index
+from anchor.vault.index import Index, remove_index
 from anchor.vault.instance import Instance, Mark
 from anchor.vault.layout import Layout, find_layout
 from anchor.vault.lock import WRITE_WAIT_S, held
@@ -104,14 +104,22 @@ class Vault:
         return vault
 
     @classmethod
-    def open(cls, start: Path, *, state: Path | None = None) -> Vault:
+    def open(cls, start: Path, *, state: Path | None = None, fresh_index: bool = False) -> Vault:
         """Open the vault of a folder, or of the nearest one above it.
+
+        Args:
+            start: the folder.
+            state: the person's state folder.
+            fresh_index: throw the index away first, however damaged it is.
 
         Raises:
             NotFoundError: there is none (``vault.not_found``).
             StoreConflictError: a record is missing or does not follow the one before it.
         """
         layout = find_layout(start)
+        if fresh_index and os.access(layout.root, os.W_OK):
+            with _write_lock(layout):
+                remove_index(layout.index)
         vault = cls(layout, _load_project(layout), state=state)
         try:
             vault.refresh()
@@ -164,7 +172,7 @@ class Vault:
         if not self._takes_writes:
             self._catch_up()
             return
-        with self._locked():
+        with _write_lock(self.layout):
             self._catch_up()
 
     def rebuild(self) -> None:
@@ -173,7 +181,7 @@ class Vault:
         Raises:
             StoreConflictError: a record is missing or does not follow the one before it.
         """
-        with self._locked() if self._takes_writes else contextlib.nullcontext():
+        with _write_lock(self.layout) if self._takes_writes else contextlib.nullcontext():
             self.index.clear()
             self._catch_up()
 
@@ -194,7 +202,7 @@ class Vault:
         """
         if not self._takes_writes:
             raise StoreError(f"{self.layout.root} takes no writes", code="vault.read_only")
-        with self._locked():
+        with _write_lock(self.layout):
             if self._is_behind():
                 self._catch_up()
             tip = self._tip()
@@ -205,11 +213,6 @@ class Vault:
             yield writer
             if adopting and writer.branched:
                 self.instance.claim()
-
-    def _locked(self) -> contextlib.AbstractContextManager[None]:
-        return held(
-            self.layout.lock("write"), f"is writing to {self.layout.root}", wait_s=WRITE_WAIT_S
-        )
 
     def _digest_of(self, seq: int) -> bytes | None:
         entry = self.index.entry(seq)
@@ -311,6 +314,10 @@ class Writer:
         self.branched = self.branched or any(r.kind.name == "branch" for r in records)
         vault.instance.remember(Mark(records[-1].seq, records[-1].digest))
         return records
+
+
+def _write_lock(layout: Layout) -> contextlib.AbstractContextManager[None]:
+    return held(layout.lock("write"), f"is writing to {layout.root}", wait_s=WRITE_WAIT_S)
 
 
 def _load_project(layout: Layout) -> Project:

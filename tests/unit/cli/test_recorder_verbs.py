@@ -279,13 +279,28 @@ def test_what_add_takes_a_file_for(run, work: Path):
     assert unknown.status == 2
     assert "--as" in unknown.err
     assert run("add", "model.bin", "--as", "reference", "--set", "licence=CC0").status == 0
-    assert run("add", "old.png", "--as", "sketch").status == 0
+    assert run("add", "old.png", "--as", "sketch", "--again").status == 0
     assert kinds(work)[1:] == ["generation", "import", "reference", "sketch"]
     lates = [record(work, seq).sd_jwt.payload["late"] for seq in range(1, 5)]
     assert lates == [False, True, False, True]
     assert record(work, 2).capture.mode == "import"
     assert record(work, 2).capture.lag_s >= 30 * 24 * 3600
     assert record(work, 3).fields["licence"] == "CC0"
+
+
+def test_the_same_content_is_recorded_once_unless_it_is_meant(run, work: Path):
+    image(work, "a.png")
+    assert run("add", "a.png").status == 0
+    shutil.copy(work / "a.png", work / "b.png")
+    image(work, "c.png")
+    ran = run("add", "a.png", "b.png", "c.png")
+    assert ran.status == 0
+    assert "a.png was recorded before, as 1.0" in ran.err
+    assert "b.png was recorded before, as 1.0" in ran.err
+    assert kinds(work) == ["genesis", "generation", "generation"]
+    assert run("add", "a.png", "--json").json["records"] == []
+    assert run("add", "a.png", "--again").status == 0
+    assert kinds(work)[-1] == "generation"
 
 
 def test_the_outputs_of_one_run_are_one_record(run, work: Path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from anchor.errors import NotFoundError, StoreConflictError, StoreError, StoreUnavailableError
-from anchor.vault import Draft, Vault
+from anchor.vault import Attachment, Draft, Vault
 from anchor.vault import instance as instance_module
 from tests.unit.vault.conftest import Project
 
@@ -63,7 +63,7 @@ def test_records_are_read_only_files_of_their_number(project: Project):
 # -- the index is derived --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", ["gone", "noise", "other_version", "empty"])
+@pytest.mark.parametrize("damage", ["gone", "noise", "other_version", "empty", "a table gone"])
 def test_an_index_that_is_damaged_is_made_again(project: Project, damage: str):
     for number in range(5):
         project.note(f"remark {number}")
@@ -78,12 +78,45 @@ def test_an_index_that_is_damaged_is_made_again(project: Project, damage: str):
         with sqlite3.connect(path) as db:
             db.execute("PRAGMA user_version = 99")
         db.close()
+    elif damage == "a table gone":
+        with sqlite3.connect(path) as db:
+            db.execute("DROP TABLE proof")
+        db.close()
     else:
         path.write_bytes(b"")
     with Vault.open(project.work) as vault:
         assert vault.index.entries() == rows
         project.recorder(vault).append(Draft("note", {"text": "after"}))
         project.assert_sound()
+
+
+def test_an_index_that_is_damaged_deep_inside_is_thrown_away_on_request(project: Project):
+    for number in range(300):
+        project.note(f"remark {number}")
+    rows = project.vault.index.entries()
+    project.vault.close()
+    path = project.vault.layout.index
+    data = bytearray(path.read_bytes())
+    for start in range(4096, len(data), 4096):
+        data[start : start + 1000] = os.urandom(1000)
+    path.write_bytes(data)
+    with Vault.open(project.work, fresh_index=True) as vault:
+        assert vault.index.entries() == rows
+
+
+def test_an_index_that_somebody_holds_is_left_alone(project: Project, monkeypatch):
+    monkeypatch.setattr("anchor.vault.index._BUSY_S", 0.05)
+    project.note("one")
+    project.vault.close()
+    holder = sqlite3.connect(project.vault.layout.index)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    inode = project.vault.layout.index.stat().st_ino
+    with Vault.open(project.work) as vault:
+        assert vault.size == 2
+    assert project.vault.layout.index.stat().st_ino == inode
+    holder.rollback()
+    holder.close()
 
 
 def test_records_that_another_process_wrote_are_seen(project: Project):
@@ -264,6 +297,40 @@ def test_a_token_that_is_damaged_gives_no_right_to_write(
         path = tmp_path / "state" / "vestige" / "vaults" / f"{project.vault.project.id}.json"
     path.write_bytes(content)
     assert refused(project, project.vault) == "vault.foreign"
+
+
+# -- the order of flushes --------------------------------------------------------------------------
+
+
+def test_originals_are_durable_before_their_record_has_a_name(project: Project, monkeypatch):
+    """What a power cut leaves is a prefix of these steps, and each prefix is sound."""
+    steps: list[tuple[str, str]] = []
+    fsync, link = os.fsync, os.link
+
+    def noted_fsync(descriptor):
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        kind = path.parent.name if path.is_file() else path.name
+        steps.append(("flush", "objects/.." if len(kind) == 2 else kind))
+        fsync(descriptor)
+
+    def noted_link(source, target):
+        link(source, target)
+        folder = target.parent.name
+        steps.append(("name", "objects/.." if len(folder) == 2 else folder))
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "link", noted_link)
+    attachment = Attachment("sketch", data=b"by hand", name="a.txt")
+    project.recorder().append(Draft("sketch", {}, (attachment,)))
+    assert steps == [
+        ("flush", "tmp"),
+        ("name", "objects/.."),
+        ("flush", "objects"),
+        ("flush", "objects/.."),
+        ("flush", "tmp"),
+        ("name", "records"),
+        ("flush", "records"),
+    ]
 
 
 # -- a failing disk --------------------------------------------------------------------------------
