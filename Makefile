@@ -45,7 +45,7 @@ cover: .venv/.vestige-dev node_modules/.vestige-npm  ## line and branch coverage
 	$(BIN)/coverage report --skip-covered
 
 .PHONY: bench
-bench: .venv/.vestige-dev  ## the measurements of docs/performance.md (long)
+bench: .venv/.vestige-dev  ## list the measurements of docs/performance.md
 	$(BIN)/python -m bench
 
 .PHONY: build
@@ -67,6 +67,7 @@ check-python:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 
 check-node:
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' 2>/dev/null || { echo "make: node 20 or newer is needed for the tests' EVM node; found $$(node --version 2>/dev/null || echo none)" >&2; exit 1; }
 	@command -v npm >/dev/null || { echo "make: node and npm are needed for the tests' EVM node (Debian: apt install nodejs npm)" >&2; exit 1; }
 
 $(UV): | check-python
@@ -75,7 +76,7 @@ $(UV): | check-python
 	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.vestige-demo: $(UV) uv.lock pyproject.toml
-	$(UV) sync --quiet --locked --inexact --python $(PYTHON) --extra all --no-dev
+	$(UV) sync --quiet --locked --inexact --python $(PYTHON) --extra all --no-dev --no-editable
 	@touch $@
 
 .venv/.vestige-dev: $(UV) uv.lock pyproject.toml

@@ -20,7 +20,7 @@ from anchor.proof.codec import proof_to_json
 from anchor.proof.proof import Proof
 from anchor.verify.judge import Judge
 from anchor.verify.report import verdict_to_json
-from anchor.verify.verdict import Step, Verdict
+from anchor.verify.verdict import Status, Step, Verdict
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +68,8 @@ def _print(out: Output, evidence: Evidence, verdict: Verdict) -> None:
             )
         if content.opening is None:
             out.line("  opening none: the digest is the file's own")
+    if verdict.file_status is Status.FAILED:
+        out.line("  file    ", word(Status.FAILED), "  it does not lead to this digest")
     _print_steps(out, verdict.steps, None)
     for number, row in enumerate(verdict.rows, 1):
         root_hash = getattr(row.attestation, "root_hash", None)

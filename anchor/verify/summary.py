@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from anchor.proof.policy import Policy
+from anchor.proof.proof import ExpectedAttestation
 from anchor.verify.verdict import Answer, AttestationVerdict, Headline, Status
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -75,8 +76,10 @@ def answer_before(
 ) -> tuple[Answer, int]:
     """Answer "did it exist before T?" and give the exit status (step 12).
 
-    ``no`` means: the evidence is complete and does not show it. What is pending can only give a
-    bound in the future; what was not checked can give its potential time, or any if unknown.
+    ``no`` means: nothing that is there, or promised, could still show it. A promise may have been
+    kept long ago and only not been fetched, so that it could give any time; a row that is merely
+    expected can only give one to come; what was not checked gives its potential time, or any if
+    that is not known.
     """
     if head is not None and head.existed_before <= before:
         return Answer.YES, EXIT_VERIFIED
@@ -84,7 +87,7 @@ def answer_before(
         row.status
         for row in rows
         if (row.status is Status.NOT_CHECKED and _potential(row) <= before)
-        or (row.status is Status.PENDING and now <= before)
+        or (row.status is Status.PENDING and (now <= before or _is_promised(row)))
     }
     if Status.NOT_CHECKED in could:
         return Answer.UNKNOWN, EXIT_NOT_CHECKED
@@ -101,6 +104,10 @@ def exit_status(status: Status) -> int:
         Status.PENDING: EXIT_PENDING,
         Status.NOT_CHECKED: EXIT_NOT_CHECKED,
     }[status]
+
+
+def _is_promised(row: AttestationVerdict) -> bool:
+    return not isinstance(row.attestation, ExpectedAttestation)
 
 
 def _potential(row: AttestationVerdict) -> datetime:

@@ -63,11 +63,13 @@ def pytester_like(tmp_path, project_root):
         "def test_it(require):\n    require(False, 'no such part')\n"
     )
 
+    clean = {n: v for n, v in os.environ.items() if n != "PYTEST_KEPT_REQUIRE_ALL"}
+
     def outcome(required: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-rsf", "-p", "no:cacheprovider", "."],
             cwd=tmp_path,
-            env=dict(os.environ, VESTIGE_REQUIRE_ALL=required, CI=""),
+            env=dict(clean, VESTIGE_REQUIRE_ALL=required, CI=""),
             capture_output=True,
             text=True,
             check=False,

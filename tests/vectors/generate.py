@@ -28,6 +28,7 @@ from anchor.formats.ots.op import Append, Sha1, Sha256
 from anchor.formats.ots.timestamp import Timestamp
 from anchor.proof.codec import attestation_from_json, proof_to_json
 from anchor.proof.proof import (
+    ExpectedAttestation,
     HeaderRun,
     Inclusion,
     OpenTimestampsAttestation,
@@ -233,11 +234,21 @@ def before_in_the_future_and_pending() -> Vector:
 
 
 @vector
-def before_in_the_past_and_pending() -> Vector:
+def before_in_the_past_and_promised() -> Vector:
+    """The promise may have been kept long ago: fetching it may give an early bound."""
     case = whole_case()
     pending = evidence.pending_attestation(rooted(case))
-    expect = {"exit_status": 6, "answer": "no"}
+    expect = {"exit_status": 3, "answer": "unknown"}
     return _asked(NOW - timedelta(days=30), expect, pending, case=case)
+
+
+@vector
+def before_in_the_past_and_only_expected() -> Vector:
+    case = whole_case()
+    expected = ExpectedAttestation("evm", "evm:1", NOW + timedelta(hours=1))
+    stamped = case.authority.attestation(rooted(case))
+    expect = {"exit_status": 6, "answer": "no"}
+    return _asked(NOW - timedelta(days=30), expect, stamped, expected, case=case)
 
 
 # -- the log ---------------------------------------------------------------------------------------
