@@ -68,7 +68,7 @@ def _rows(verdict: Verdict) -> Iterator[tuple[str, str, Cell, Cell]]:
     for row in verdict.rows:
         yield _label(row), _bound(row), word(row.status), _text(row)
     yield "not before", "–", "", dim("nothing here shows an earliest time")
-    if verdict.log.status is not Status.NOT_CHECKED:
+    if verdict.log.code != "log.none":
         yield "log", "–", word(verdict.log.status), verdict.log.reason
     test = ", class test: shows nothing to anybody else" if verdict.policy_class == "test" else ""
     digest = short(verdict.policy_sha256)
