@@ -82,8 +82,11 @@ class ProofReader:
 def serialize_proof(proof: Proof) -> bytes:
     """Write a proof file: UTF-8 JSON, two-space indent, ends in a newline.
 
+    What is written is read again, so that no file is ever written that nobody reads.
+
     Raises:
-        LimitExceededError: the file would be larger than any reader accepts.
+        LimitExceededError: the file would be larger than any reader accepts, or hold too many of
+            something.
     """
     text = json.dumps(proof_to_json(proof), indent=2, ensure_ascii=False)
     data = text.encode() + b"\n"
@@ -91,6 +94,7 @@ def serialize_proof(proof: Proof) -> bytes:
         raise LimitExceededError(
             f"the proof takes {len(data)} bytes, at most {limits.MAX_PROOF_BYTES} are read"
         )
+    parse_proof(data)
     return data
 
 

@@ -123,3 +123,15 @@ def test_weak_digests_are_refused() -> None:
     for name in ("sha1", "md5", "sha224", "1.2.3"):
         with pytest.raises(AttestationError):
             strong_digest(name, b"", "x")
+
+
+def test_an_rsa_exponent_of_thousands_of_bits_is_refused_before_it_costs_time() -> None:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    numbers = rsa.RSAPublicNumbers((1 << 2999) | 1, (1 << 3071) | (1 << 1000) | 1)
+    algorithm = Algorithm("1.2.840.113549.1.1.11", None)
+    with pytest.raises(AttestationError) as caught:
+        verify_signature(
+            numbers.public_key(), algorithm, b"m", bytes(384), digest_name="sha256", what="token"
+        )
+    assert caught.value.code == "tsp.key.weak"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -141,3 +142,10 @@ def test_a_reader_of_many_is_as_strict_the_second_time() -> None:
     value["attestations"][2]["transaction"]["index"] = True
     with pytest.raises(FormatError):
         reader.parse(json.dumps(value).encode())
+
+
+def test_a_file_that_nobody_could_read_is_not_written() -> None:
+    inclusion = CASE.proof.inclusions[0]
+    many = tuple(replace(inclusion, leaf_index=n, checkpoint=None) for n in range(65))
+    with pytest.raises(LimitExceededError):
+        serialize_proof(replace(CASE.proof, inclusions=many))
