@@ -42,7 +42,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     with Vault.init(args.vault, server=args.server) as vault:
         recovery = _recovery(args, store, vault, out)
         fields = {
-            "title": clean_text(args.title) or vault.layout.work.name or "untitled",
+            "title": clean_text(args.title or vault.layout.work.name) or "untitled",
             "work": clean_text(args.work),
             "author": clean_text(args.author),
             "tools": [clean_text(tool) for tool in args.tool] or None,

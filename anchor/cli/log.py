@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ from anchor.cli._progress import Progress
 from anchor.cli._vault import add_vault, counted, entry_to_json, now, policy_source
 from anchor.errors import UsageError
 from anchor.formats.encoding import parse_utc
+from anchor.vault.durable import translated
 from anchor.vault.entry import Entry
 from anchor.vault.graph import Graph, Rails
 from anchor.vault.proof_states import PolicySource, refresh_states, scan_proofs
@@ -158,24 +158,25 @@ def _page(args: argparse.Namespace, vault: Vault, out: Output) -> int:
             progress.step()
     if not records:
         raise UsageError("the vault has no records yet")
-    thumbnails = Thumbnails(vault.layout)
-    context = PageContext(
-        records[0].fields.get("title", vault.layout.work.name),
-        vault.project.id,
-        f"{shown_time(now())} UTC",
-        states,
-        thumbnails.jpeg,
-        policy.name,
-    )
-    with Progress(out, "writing", vault.size) as progress:
+    with Thumbnails(vault.layout) as thumbnails, Progress(out, "writing", vault.size) as progress:
+        context = PageContext(
+            records[0].fields.get("title", vault.layout.work.name),
+            vault.project.id,
+            f"{shown_time(now())} UTC",
+            states,
+            thumbnails.jpeg,
+            policy.name,
+        )
         pieces = []
         for piece in render_page(records, context):
             pieces.append(piece)
             if piece == "</article>":
                 progress.step()
-    data = "".join(pieces).encode("utf-8", "replace")
-    write_atomically(args.html, data)
-    os.chmod(args.html, 0o600)  # noqa: PTH101 - it shows everything that was recorded
+    with translated(args.html):
+        # It shows everything that was recorded; a file that is replaced keeps its mode.
+        args.html.touch(mode=0o600)
+        args.html.chmod(0o600)
+    write_atomically(args.html, "".join(pieces).encode("utf-8", "replace"))
     out.line(f"{args.html}  {counted(len(records), 'record')}")
     out.object({"path": str(args.html), "records": len(records), "exit_status": _exit_status.OK})
     return _exit_status.OK

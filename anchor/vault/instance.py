@@ -21,13 +21,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, unquote_to_bytes
 
 from anchor.client.local_file import load_bytes, write_atomically
 from anchor.client.state_folder import state_folder
 from anchor.errors import FormatError, NotFoundError, StoreConflictError, StoreError
 from anchor.formats.encoding import parse_hex, parse_json
 from anchor.vault.durable import make_folder
-from anchor.vault.layout import Layout
+from anchor.vault.layout import VAULT_FOLDER, Layout
 
 _MAX_BYTES: Final = 64 << 10
 _MACHINE_ID: Final = Path("/etc/machine-id")
@@ -111,6 +112,16 @@ class Instance:
                 hint=f"look for the newer state first; {_HINT}",
             )
 
+    def settle(self) -> None:
+        """Remember where the vault is now, if it was moved; after :meth:`verify`, while it is held.
+
+        Otherwise a copy of the moved vault could not be told from the vault.
+        """
+        kept = self._load(self._token_file)
+        here = self._place()
+        if kept is not None and {**kept, **here} != kept:
+            write_atomically(self._token_file, _json({**kept, **here}))
+
     def mark(self) -> Mark | None:
         """Return the last record that this machine wrote, as far as it is remembered."""
         value = self._load(self._mark_file)
@@ -140,7 +151,7 @@ class Instance:
         here = self._place()
         if kept.get("inode") == here["inode"] or kept.get("folder") == here["folder"]:
             return
-        first = Path(str(kept.get("folder"))) / ".vestige"
+        first = Path(os.fsdecode(unquote_to_bytes(str(kept.get("folder"))))) / VAULT_FOLDER
         if first.is_dir() and _inode(first) == kept.get("inode"):
             raise StoreConflictError(
                 f"{self._layout.work} is a copy of the vault in {first.parent}, "
@@ -150,7 +161,11 @@ class Instance:
             )
 
     def _place(self) -> dict[str, Any]:
-        return {"folder": str(self._layout.work), "inode": _inode(self._layout.root)}
+        # Quoted: a folder's name may hold bytes that no JSON carries.
+        return {
+            "folder": quote(os.fsencode(self._layout.work)),
+            "inode": _inode(self._layout.root),
+        }
 
     def _load(self, path: Path) -> dict[str, Any] | None:
         try:

@@ -79,28 +79,30 @@ class Vault:
         """
         with translated(work):
             layout = Layout(work.resolve(strict=True))
-        if layout.project_file.exists():
-            vault = cls(layout, _load_project(layout), state=state)
-            if vault.files.has(0):
-                vault.close()
-                raise StoreConflictError(f"{layout.work} has a vault already", code="vault.exists")
-            return vault
-        if layout.record_numbers():
-            raise StoreConflictError(
-                f"{layout.root} holds records and no project.json",
-                code="vault.damaged",
-                hint="restore project.json from a copy of the vault",
-            )
         make_folder(layout.root, mode=0o700)
-        for folder in (layout.records, layout.proofs, layout.objects, layout.scratch):
-            make_folder(folder)
-        write_atomically(layout.readme, README.encode())
-        project = Project(secrets.token_hex(16), server)
-        vault = cls(layout, project, state=state)
+        with _write_lock(layout):
+            return cls._begin(layout, server, state)
+
+    @classmethod
+    def _begin(cls, layout: Layout, server: str | None, state: Path | None) -> Vault:
+        if not layout.project_file.exists():
+            if layout.record_numbers():
+                raise StoreConflictError(
+                    f"{layout.root} holds records and no project.json",
+                    code="vault.damaged",
+                    hint="restore project.json from a copy of the vault",
+                )
+            for folder in (layout.records, layout.proofs, layout.objects, layout.scratch):
+                make_folder(folder)
+            write_atomically(layout.readme, README.encode())
+            _store_project(layout, Project(secrets.token_hex(16), server))
+            with translated(layout.root):
+                flush_folder(layout.root)
+        vault = cls(layout, _load_project(layout), state=state)
+        if vault.files.has(0):
+            vault.close()
+            raise StoreConflictError(f"{layout.work} has a vault already", code="vault.exists")
         vault.instance.claim()
-        _store_project(layout, project)
-        with translated(layout.root):
-            flush_folder(layout.root)
         return vault
 
     @classmethod
@@ -208,6 +210,7 @@ class Vault:
             tip = self._tip()
             if not adopting:
                 self.instance.verify(self._digest_of)
+                self.instance.settle()
             self.files.clear_scratch(time.time())
             writer = Writer(self, tip)
             yield writer

@@ -36,15 +36,15 @@ class Confinement:
         self._limit(resource.RLIMIT_AS, CAPTURE_MEMORY_BYTES)
         sys.addaudithook(self._audit)
 
-    def begin(self) -> None:
-        """Start a file: from here on nothing is allowed, and time runs out."""
+    def begin(self, *also: str) -> None:
+        """Start a file: from here on nothing is allowed but ``also``, and time runs out."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         seconds = int(used.ru_utime + used.ru_stime) + CAPTURE_TIME_S
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
         # Nobody handles the signal: the kernel ends the process, whatever it is doing.
         signal.setitimer(signal.ITIMER_REAL, CAPTURE_TIME_S)
-        self._allowed = _HARMLESS
+        self._allowed = (*_HARMLESS, *also)
 
     def let_load(self) -> None:
         """Let a library be loaded, which no file has a say in; :meth:`let_call` must follow."""

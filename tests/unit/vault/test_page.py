@@ -6,16 +6,20 @@ import base64
 import hashlib
 import io
 import re
+import shutil
+import zlib
 from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
 
 from anchor.vault import Attachment, Draft
+from anchor.vault import thumbnails as thumbnails_module
 from anchor.vault.index import ProofState
 from anchor.vault.page import PageContext, render_page
 from anchor.vault.prompt_fields import prompt_fields
-from anchor.vault.thumbnails import EDGE_PIXELS, Thumbnails
+from anchor.vault.thumbnail_worker import EDGE_PIXELS
+from anchor.vault.thumbnails import Thumbnails
 from tests.unit.vault.conftest import Project
 
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>&amp;\u202e"
@@ -49,12 +53,17 @@ class Reader(HTMLParser):
 
 def page(project: Project, states=None, **more) -> tuple[str, Reader]:
     records = [project.vault.read(seq) for seq in range(project.vault.size)]
+    with Thumbnails(project.vault.layout) as thumbnails:
+        return rendered(project, records, thumbnails, states, more)
+
+
+def rendered(project, records, thumbnails, states, more) -> tuple[str, Reader]:
     values = {
         "title": "Cats",
         "project": project.vault.project.id,
         "made_at": "2026-11-23 10:00:00 UTC",
         "states": states or {},
-        "thumbnail": Thumbnails(project.vault.layout).jpeg,
+        "thumbnail": thumbnails.jpeg,
         "policy": "tests",
     }
     text = "".join(render_page(records, PageContext(**{**values, **more})))
@@ -154,25 +163,46 @@ def test_what_is_odd_is_said(project: Project):
 # -- thumbnails ------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def drawing(project: Project):
+    with Thumbnails(project.vault.layout) as made:
+        yield made
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "I;16"])
-def test_images_of_any_kind_have_a_small_picture(project: Project, mode: str):
+def test_images_of_any_kind_have_a_small_picture(project: Project, drawing, mode: str):
     kept = project.vault.objects.keep_bytes(png(mode=mode, colour=0))
-    data = Thumbnails(project.vault.layout).jpeg(kept.sha256)
+    data = drawing.jpeg(kept.sha256)
     with Image.open(io.BytesIO(data)) as image:
         assert image.format == "JPEG"
         assert max(image.size) == EDGE_PIXELS
     cached = list((project.vault.layout.cache / "thumbnails").iterdir())
     assert [path.name for path in cached] == [f"{kept.sha256.hex()}.jpg"]
     cached[0].write_bytes(b"from the cache")
-    assert Thumbnails(project.vault.layout).jpeg(kept.sha256) == b"from the cache"
+    assert drawing.jpeg(kept.sha256) == b"from the cache"
 
 
-def bomb() -> bytes:
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
+def test_images_of_every_format_that_is_drawn(project: Project, drawing, name: str):
+    """Behind the walls nothing can be loaded any more, so all of it must be there before."""
+    out = io.BytesIO()
+    Image.effect_noise((700, 500), 50).convert("RGB").save(out, name)
+    for _ in range(2):
+        kept = project.vault.objects.keep_bytes(out.getvalue())
+        assert drawing.jpeg(kept.sha256) is not None
+        shutil.rmtree(project.vault.layout.cache)
+
+
+def test_colours_that_can_be_seen_through_stand_on_white(project: Project, drawing):
+    kept = project.vault.objects.keep_bytes(png(mode="RGBA", colour=(0, 0, 0, 0)))
+    with Image.open(io.BytesIO(drawing.jpeg(kept.sha256))) as image:
+        assert image.getpixel((5, 5)) == (255, 255, 255)
+
+
+def bomb(edge: int = 60_000) -> bytes:
     """A PNG that says it has 60,000 x 60,000 pixels."""
     data = bytearray(png((8, 8)))
-    data[16:24] = (60_000).to_bytes(4) * 2
-    import zlib
-
+    data[16:24] = edge.to_bytes(4) * 2
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4)
     return bytes(data)
 
@@ -180,15 +210,48 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     "data", [b"", b"no image", png()[:200], bomb(), b"%PDF-1.4", png()[:60] + b"\0" * 100]
 )
-def test_what_can_not_be_drawn_has_no_picture(project: Project, data: bytes):
+def test_what_can_not_be_drawn_has_no_picture(project: Project, drawing, data: bytes):
     kept = project.vault.objects.keep_bytes(data)
-    assert Thumbnails(project.vault.layout).jpeg(kept.sha256) is None
-    assert Thumbnails(project.vault.layout).jpeg(bytes(32)) is None
+    assert drawing.jpeg(kept.sha256) is None
+    assert drawing.jpeg(bytes(32)) is None
+    good = project.vault.objects.keep_bytes(png())
+    assert drawing.jpeg(good.sha256) is not None, "the next image is drawn all the same"
+
+
+def test_an_image_that_takes_more_memory_than_there_is_has_no_picture(project: Project, drawing):
+    out = io.BytesIO()
+    Image.new("RGBA", (7900, 7900)).save(out, "PNG", compress_level=1)
+    kept = project.vault.objects.keep_bytes(out.getvalue())
+    drawing.jpeg(kept.sha256)
+    good = project.vault.objects.keep_bytes(png())
+    assert drawing.jpeg(good.sha256) is not None
+
+
+_LIAR = """
+import socket, sys
+channel = socket.socket(fileno=int(sys.argv[1]))
+channel.recv(1)
+channel.sendall(b"\\xff" * 8)
+"""
+
+
+@pytest.mark.parametrize(
+    "program", ["import sys; sys.exit(1)", "import time; time.sleep(60)", _LIAR]
+)
+def test_a_process_that_dies_hangs_or_lies_costs_one_picture(
+    project: Project, drawing, monkeypatch, program: str
+):
+    monkeypatch.setattr(thumbnails_module, "_PROGRAM", program)
+    monkeypatch.setattr(thumbnails_module, "CAPTURE_TIME_S", 0.1)
+    kept = project.vault.objects.keep_bytes(png())
+    assert drawing.jpeg(kept.sha256) is None
+    monkeypatch.undo()
+    assert drawing.jpeg(kept.sha256) is not None
 
 
 def test_without_pillow_there_are_no_pictures(project: Project, monkeypatch):
     path = project.write("a.png", png())
     project.recorder().append(Draft("generation", {}, (Attachment("output", path),)))
-    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    monkeypatch.setattr(thumbnails_module, "find_spec", lambda _name: None)
     _, reader = page(project)
     assert not any(tag == "img" for tag, _ in reader.tags)

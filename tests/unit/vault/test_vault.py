@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import shutil
 import sqlite3
@@ -38,6 +39,43 @@ def test_a_second_init_is_refused_and_changes_nothing(project: Project):
 def test_an_init_that_was_interrupted_goes_on(tmp_path: Path):
     with Vault.init(tmp_path) as first, Vault.init(tmp_path) as second:
         assert first.project == second.project
+
+
+def _init_in_process(work: str, barrier) -> None:
+    barrier.wait()
+    Vault.init(Path(work)).close()
+
+
+def test_two_inits_at_once_make_one_project(tmp_path: Path):
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(3)
+    processes = [
+        context.Process(target=_init_in_process, args=(str(tmp_path), barrier)) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    with Vault.init(tmp_path) as vault:
+        assert vault.read_only_reason is None
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"50% \xff", "猫 ?#".encode()])
+def test_a_folder_of_any_name_can_hold_a_vault(begin, tmp_path: Path, name: bytes):
+    folder = os.fsdecode(name)
+    project = begin(folder) if folder.isprintable() else None
+    if project is None:  # the title of a record is text; the folder's name need not be
+        (tmp_path / folder).mkdir()
+        project = begin("plain")
+        project.vault.close()
+        shutil.rmtree(tmp_path / folder)
+        project.work.rename(tmp_path / folder)
+    with Vault.open(tmp_path / folder) as vault:
+        project.recorder(vault).append(Draft("note", {"text": "x"}))
+    shutil.copytree(tmp_path / folder, tmp_path / "copy")
+    with Vault.open(tmp_path / "copy") as copy:
+        assert copy.read_only_reason.code in ("vault.copied", "vault.foreign")
 
 
 def test_records_without_a_project_file_are_not_started_over(project: Project):
