@@ -132,7 +132,9 @@ def _value(type_: str, text: str, pair: str) -> Any:
         key, _, value = text.partition(":")
         made = [[key.strip(), value.strip()]]
     elif type_ == "maps":
-        made = [dict(part.split(":", 1) for part in text.split(",") if ":" in part)]
+        parts = text.split(",")
+        named = all(":" in part for part in parts)
+        made = [dict(part.split(":", 1) for part in parts)] if named else None
     try:
         fits = made is not None and TYPES[type_](made)
     except FormatError:

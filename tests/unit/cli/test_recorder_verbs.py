@@ -264,6 +264,36 @@ def test_any_other_field_can_be_set(run, work: Path):
     assert run("sketch", "x", "--set", "layers=many").status == 2
 
 
+def test_fields_of_every_type_can_be_set(run, work: Path):
+    image(work, "a.png")
+    ran = run(
+        "add", "a.png", "--set", "steps=20", "--set", "guidance=7.5", "--set", "tool=mine",
+        "--set", "environment=GPU: A100", "--set", "environment=driver: 550",
+        "--set", "models=role:checkpoint,name:x", "--set", "started=2026-11-23T10:00:00Z",
+    )  # fmt: skip
+    assert ran.status == 0, ran.err
+    fields = record(work).fields
+    assert (fields["steps"], fields["guidance"], fields["tool"]) == (20, "7.5", "mine")
+    assert fields["environment"] == [["GPU", "A100"], ["driver", "550"]]
+    assert fields["models"] == [{"role": "checkpoint", "name": "x"}]
+    for wrong in ("steps=-1", "steps=x", "guidance=1e9", "started=now", "width", "models=x"):
+        ran = run("add", "a.png", "--again", "--set", wrong)
+        assert ran.status == 2, wrong
+    assert kinds(work) == ["genesis", "generation"]
+
+
+def test_an_edit_by_a_mask_of_a_file_that_was_never_recorded(run, work: Path):
+    for name in ("before.png", "after.png", "mask.png"):
+        image(work, name)
+    ran = run("edit", "before.png", "after.png", "--mask", "mask.png", "--element", "hand",
+              "--app", "Fooocus")  # fmt: skip
+    assert ran.status == 0, ran.err
+    made = record(work)
+    assert made.kind.name == "region_edit"
+    assert [entry["role"] for entry in made.files.values()] == ["before", "after", "mask"]
+    assert made.fields["settings"] == [["app", "Fooocus"]]
+
+
 # -- files -----------------------------------------------------------------------------------------
 
 
@@ -510,6 +540,14 @@ def test_keys_are_listed_rotated_revoked_and_exported(run, work: Path, tmp_path:
     assert wrong.status == 2
 
 
+def test_a_new_recovery_key_is_handed_over_on_request(run, work: Path, tmp_path: Path):
+    old, new = tmp_path / "recovery.txt", tmp_path / "new.txt"
+    assert run("keys", "rotate", "--recovery", old, "--new-recovery", new).status == 0
+    assert run("keys", "rotate", "--recovery", old).status == 2
+    assert run("keys", "rotate", "--recovery", new).status == 0
+    assert kinds(work) == ["genesis", "key_rotate", "key_rotate"]
+
+
 def test_the_wrong_recovery_key_does_nothing(run, work: Path, tmp_path: Path):
     from anchor.vault.recovery_key import store_recovery
     from anchor.vault.signer import Signer
@@ -518,7 +556,7 @@ def test_the_wrong_recovery_key_does_nothing(run, work: Path, tmp_path: Path):
     ran = run("keys", "rotate", "--recovery", tmp_path / "other.txt")
     assert ran.status == 2
     assert "not the recovery key of the project" in ran.err
-    (tmp_path / "noise.txt").write_text("noise")
+    (tmp_path / "noise.txt").write_bytes(b"vestige-recovery-1 \xff")
     assert run("keys", "rotate", "--recovery", tmp_path / "noise.txt").status == 5
     assert kinds(work) == ["genesis"]
 

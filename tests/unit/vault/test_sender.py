@@ -20,6 +20,7 @@ from anchor.client.state_folder import state_folder
 from anchor.errors import BackendUnavailableError, IncompleteProofError, SignatureError
 from anchor.proof.codec import parse_proof, serialize_proof
 from anchor.proof.policy import parse_policy
+from anchor.proof.proof import ExpectedAttestation
 from anchor.vault import Draft, Sender
 from anchor.vault.lock import held
 from anchor.vault.proof_states import (
@@ -33,7 +34,7 @@ from anchor.verify.judge import Judge
 from anchor.verify.records import ProvenRecord, judge_records
 from tests.e2e.http_service import POLICY, served
 from tests.evidence import Log, Signer
-from tests.fakes.vestige_service import FakeVestige
+from tests.fakes.vestige_service import FakeVestige, problem
 from tests.unit.vault.conftest import Project
 
 
@@ -133,6 +134,41 @@ def test_a_log_that_signs_with_another_key_is_not_believed(project: Project):
         with pytest.raises(SignatureError):
             sending.send()
     assert not project.vault.layout.proof(1).exists()
+
+
+def test_one_proof_that_can_not_be_upgraded_stops_no_other(project: Project):
+    fake = FakeVestige()
+    for text in "ab":
+        project.note(text)
+    with ServiceClient("http://log.example", transport=fake.transport(), attempts=1) as client:
+        sending = sender(project, client)
+        sending.send()
+        fake.expected = [ExpectedAttestation("bitcoin", "calendar:a")]
+        sending.upgrade()
+        lost = project.vault.index.entry(1).digest.hex()
+
+        def forgetting(_method, path, _headers, _body):
+            return problem(422, "refused") if lost in path else None
+
+        fake.before = forgetting
+        done = sending.upgrade()
+    assert [seq for seq, _ in done.failures] == [1]
+    asked = [path for _, path, _, _ in fake.requests[-3:]]
+    assert any(project.vault.index.entry(2).digest.hex() in path for path in asked)
+
+
+def test_a_service_that_goes_away_while_proofs_are_upgraded_ends_it(project: Project):
+    fake = FakeVestige()
+    project.note("one")
+    with ServiceClient("http://log.example", transport=fake.transport(), attempts=1) as client:
+        sending = sender(project, client)
+        sending.send()
+        before = {path.name: path.read_bytes() for path in project.vault.layout.proofs.iterdir()}
+        fake.before = lambda *_: problem(503, "overloaded")
+        with pytest.raises(BackendUnavailableError):
+            sending.upgrade()
+    after = {path.name: path.read_bytes() for path in project.vault.layout.proofs.iterdir()}
+    assert after == before
 
 
 # -- what proofs show ------------------------------------------------------------------------------

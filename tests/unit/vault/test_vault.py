@@ -337,6 +337,17 @@ def test_a_token_that_is_damaged_gives_no_right_to_write(
     assert refused(project, project.vault) == "vault.foreign"
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"seq": 1}', b'{"seq": "x", "digest": "00"}'])
+def test_a_mark_that_is_damaged_forbids_nothing(project: Project, tmp_path: Path, content: bytes):
+    """It is not flushed, so a power cut may leave anything."""
+    project.note("one")
+    mark = tmp_path / "state" / "vestige" / "vaults" / f"{project.vault.project.id}.last"
+    mark.write_bytes(content)
+    project.note("two")
+    project.assert_sound()
+    assert project.vault.instance.mark().seq == 2
+
+
 # -- the order of flushes --------------------------------------------------------------------------
 
 
