@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from anchor.errors import AttestationError
+from anchor.errors import AttestationError, LimitExceededError
 from anchor.formats.bitcoin import (
     BitcoinHeader,
     display_hex,
@@ -29,7 +29,7 @@ from anchor.formats.bitcoin import (
 from anchor.formats.ots.attestation import BitcoinAttestation, PendingAttestation
 from anchor.formats.ots.codec import parse_tree
 from anchor.formats.ots.timestamp import Path, Timestamp
-from anchor.limits import BITCOIN_SUCCESSORS
+from anchor.limits import BITCOIN_SUCCESSORS, MAX_OTS_BITCOIN_ATTESTATIONS
 from anchor.proof.policy import Policy, TrustedBitcoin
 from anchor.proof.proof import HeaderRun, OpenTimestampsAttestation
 from anchor.verify.archive import archived_block
@@ -73,6 +73,8 @@ def judge_tree(
     unknown = 0
     for path in tree.paths():
         if isinstance(path.attestation, BitcoinAttestation):
+            if len(judged) >= MAX_OTS_BITCOIN_ATTESTATIONS:
+                raise LimitExceededError("more Bitcoin attestations in one tree than are judged")
             judged.append(_judge_path(path, path.attestation.height, context))
         elif isinstance(path.attestation, PendingAttestation):
             pending.append(path.attestation.uri)
@@ -216,7 +218,11 @@ def find_block(
                 f"is {display_hex(headers[offset].block_hash)}",
                 code="bitcoin.block_not_on_chain",
             )
-    return FoundBlock(headers, claims[0][2] if claims else None)
+    if not claims:
+        return FoundBlock(headers, None)
+    # A successor past what is confirmed costs nothing to make up: it must not shorten the bound.
+    confirmed = max(offset for offset, _, _ in claims)
+    return FoundBlock(headers[: confirmed + 1], claims[0][2])
 
 
 def bitcoin_claims(
