@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from anchor.cli._output import Cell, Output, dim, padded, short, shown_time, word
-from anchor.proof.proof import ExpectedAttestation, Rfc3161Attestation
+from anchor.cli._peer_words import expected_words, family_word, promised_words, without_signs
+from anchor.proof.proof import (
+    ExpectedAttestation,
+    OpenTimestampsAttestation,
+    Rfc3161Attestation,
+)
 from anchor.verify.verdict import Answer, AttestationVerdict, Status, Verdict
 
 _INDENT: Final = "  "
@@ -35,8 +40,8 @@ def print_verdict(out: Output, verdict: Verdict, name: str, *, digest_only: bool
         name: what the evidence is about, as people know it.
         digest_only: no file was at hand, so that the sentence can only be about the digest.
     """
-    out.line(padded(_sentence(verdict, name, digest_only=digest_only), _SENTENCE_COLUMNS),
-             word(verdict.status))  # fmt: skip
+    sentence = without_signs(_sentence(verdict, name, digest_only=digest_only))
+    out.line(padded(sentence, _SENTENCE_COLUMNS), word(verdict.status))
     if verdict.before is not None and verdict.answer is not None:
         out.line(f"{_INDENT}before {shown_time(verdict.before)} UTC? {_ANSWERS[verdict.answer]}")
     rows = list(_rows(verdict))
@@ -50,7 +55,7 @@ def print_verdict(out: Output, verdict: Verdict, name: str, *, digest_only: bool
             text,
         )
     for warning in verdict.warnings:
-        out.line(f"{_INDENT}note: {warning}")
+        out.line(f"{_INDENT}note: {without_signs(warning)}")
 
 
 def _sentence(verdict: Verdict, name: str, *, digest_only: bool) -> str:
@@ -78,7 +83,8 @@ def _rows(verdict: Verdict) -> Iterator[tuple[str, str, Cell, Cell]]:
 def _label(row: AttestationVerdict) -> str:
     if row.family == "evm" and not isinstance(row.attestation, ExpectedAttestation):
         return row.judgement.by or "evm"
-    return _LABELS.get(row.family, row.family)
+    family = family_word(row.family)
+    return _LABELS.get(family, family)
 
 
 def _bound(row: AttestationVerdict) -> str:
@@ -89,13 +95,13 @@ def _text(row: AttestationVerdict) -> str:
     judgement, attestation = row.judgement, row.attestation
     if row.status is Status.VERIFIED:
         covers = isinstance(attestation, Rfc3161Attestation) and attestation.covers == "checkpoint"
-        return (
+        return without_signs(
             judgement.trust
             + ("; over the signed checkpoint" if covers else "")
             + ("; honest to the day" if judgement.precision == "day" else "")
         )
     if isinstance(attestation, ExpectedAttestation):
-        when = attestation.expected_at
-        by = f"{attestation.by}: {judgement.reason}" if attestation.by else judgement.reason
-        return by if when is None else f"{by}; expected by {shown_time(when)}"
-    return judgement.reason
+        return expected_words(attestation)
+    if row.status is Status.PENDING and isinstance(attestation, OpenTimestampsAttestation):
+        return promised_words(attestation.calendar or judgement.reason.partition(";")[0])
+    return without_signs(judgement.reason)

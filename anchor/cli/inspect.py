@@ -13,6 +13,7 @@ from typing import Any
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy, load_policy, now
 from anchor.cli._output import Output, dim, word
+from anchor.cli._peer_words import family_word, peer_words, without_signs
 from anchor.cli._redo import with_commands
 from anchor.client.evidence import Evidence, load_evidence
 from anchor.errors import UsageError
@@ -74,9 +75,9 @@ def _print(out: Output, evidence: Evidence, verdict: Verdict) -> None:
     for number, row in enumerate(verdict.rows, 1):
         root_hash = getattr(row.attestation, "root_hash", None)
         out.line("")
-        out.line(f"row {number}  {row.family}, {row.judgement.by or row.attestation.kind}  ",
-                 word(row.status))  # fmt: skip
-        out.line(f"  {row.judgement.reason}")
+        by = peer_words(row.judgement.by or row.attestation.kind)
+        out.line(f"row {number}  {family_word(row.family)}, {by}  ", word(row.status))
+        out.line(f"  {without_signs(row.judgement.reason)}")
         if root_hash is not None:
             out.line(f"  for root hash {root_hash.hex()}")
         _print_steps(out, row.judgement.steps, root_hash)
@@ -87,7 +88,7 @@ def _print_steps(out: Output, steps: tuple[Step, ...], start: bytes | None) -> N
         out.line("")
         out.line(f"step {step.number}  {step.title}")
         for line, command in with_commands(step.lines, start):
-            out.line(f"  {line}")
+            out.line(f"  {without_signs(line)}")
             if command is not None:
                 out.line("    ", dim(command))
 

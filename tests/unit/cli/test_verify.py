@@ -72,7 +72,7 @@ def test_3_pending(run, desk):
     ran = run("verify", desk.file, "--policy", desk.policy)
     assert ran.status == 3
     assert ran.out.splitlines()[0].endswith("… pending")
-    assert "evm:1: takes its next round then; expected by 2026-11-23" in ran.out
+    assert "evm 1; usually within an hour, expected by 2026-11-23" in ran.out
 
 
 def test_4_not_checked(run, desk):
