@@ -14,13 +14,14 @@ each class below.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from anchor import limits
 from anchor.errors import FormatError
 from anchor.formats.encoding import parse_json
-from anchor.formats.note import NoteKey, parse_note_key
+from anchor.formats.note import COSIGNATURE_V1, ED25519, NoteKey, parse_note_key
 from anchor.proof.fields import Fields
 
 FAMILIES = ("rfc3161", "evm", "bitcoin", "witness")
@@ -44,6 +45,12 @@ class TrustedLog:
     first_size: int = 0
     last_size: int | None = None
     closing_root: bytes | None = None
+
+    def admits(self, tree_size: int) -> bool:
+        """Tell whether this key may sign a tree of that size."""
+        return self.first_size <= tree_size and (
+            self.last_size is None or tree_size <= self.last_size
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +208,40 @@ def _check(policy: Policy) -> None:
             raise FormatError("policy.bitcoin.network: only a test policy may trust regtest")
         if any(chain.chain_class == "test" and chain.headline for chain in policy.chains):
             raise FormatError("policy.chains: a test chain may not set the headline")
-    if len({chain.chain_id for chain in policy.chains}) != len(policy.chains):
-        raise FormatError("policy.chains: two entries have one chain id")
+    _once("policy.chains", "chain id", (chain.chain_id for chain in policy.chains))
+    for chain in policy.chains:
+        place = f"policy.chains, {chain.chain_id}"
+        _once(f"{place}: pinned", "block", (number for number, _ in chain.pinned))
+        _once(
+            f"{place}: contracts", "contract", ((c.address, c.code_hash) for c in chain.contracts)
+        )
+    heights = (checkpoint.height for checkpoint in policy.bitcoin.checkpoints)
+    _once("policy.bitcoin.checkpoints", "height", heights)
+    roots = ((root,) for authority in policy.authorities for root in authority.roots)
+    _once("policy.authorities", "root certificate", roots)
+    _once("policy.witnesses", "key", ((witness.key,) for witness in policy.witnesses))
+
+
+def _once(where: str, what: str, keys: Iterable[Any]) -> None:
+    """Refuse a policy that says two things of one, so that no order of its entries matters."""
+    seen: set[Any] = set()
+    for key in keys:
+        if key in seen:
+            shown = f" {key}" if isinstance(key, int) else ""
+            raise FormatError(f"{where}: two entries have one {what}{shown}", code="policy.twice")
+        seen.add(key)
+
+
+def _key(fields: Fields, algorithm: int, of: str) -> NoteKey:
+    """Read a key that makes the signatures that are looked for under it."""
+    key = parse_note_key(fields.text("key"))
+    if key.algorithm != algorithm:
+        raise FormatError(
+            f"{fields.path('key')}: a key of signature type {key.algorithm}, a {of} signs with "
+            f"type {algorithm}",
+            code="policy.key_type",
+        )
+    return key
 
 
 def _headline(fields: Fields) -> frozenset[str]:
@@ -227,7 +266,7 @@ def _texts(fields: Fields, name: str, default: tuple[str, ...] = ()) -> tuple[st
 def _log(fields: Fields) -> TrustedLog:
     log = TrustedLog(
         origin=fields.text("origin", max_characters=256),
-        key=parse_note_key(fields.text("key")),
+        key=_key(fields, ED25519, "log"),
         first_size=fields.integer("first_size", default=0),
         last_size=fields.optional("last_size", fields.integer),
         closing_root=fields.optional("closing_root", lambda n: fields.hex(n, 32)),
@@ -237,7 +276,7 @@ def _log(fields: Fields) -> TrustedLog:
 
 
 def _witness(fields: Fields) -> TrustedWitness:
-    key = parse_note_key(fields.text("key"))
+    key = _key(fields, COSIGNATURE_V1, "witness")
     witness = TrustedWitness(name=key.name, key=key, related=fields.boolean("related"))
     fields.done()
     return witness

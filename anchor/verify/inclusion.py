@@ -106,29 +106,35 @@ def verify_checkpoint(
 ) -> SignedTree | None:
     """Return the signed tree, or None when no policy key is named on the note.
 
+    All the policy's keys that stand on the note are looked at, so that the order of its entries
+    does not matter: each must verify, and one of them must be allowed to sign that size.
+
     Raises:
         SignatureError: a line that names a policy key does not verify.
-        ConsistencyError: the size lies outside what the policy lets that key sign, or the tree at
-            the closing size is not the closing tree.
+        ConsistencyError: the size lies outside what the policy lets those keys sign, or the tree at
+            a closing size of that origin is not the closing tree.
     """
-    for log in policy.logs:
-        if log.origin != checkpoint.origin or not note.signatures_by(log.key):
-            continue
-        verify_note(note, log.key)
-        size = checkpoint.tree_size
-        if size < log.first_size or (log.last_size is not None and size > log.last_size):
-            raise ConsistencyError(
-                f"size {size} is outside what the policy lets the key {log.key.name} sign",
-                code="checkpoint.outside_key_range",
-            )
-        closes = log.closing_root is not None and size == log.last_size
-        if closes and checkpoint.root_hash != log.closing_root:
-            raise ConsistencyError(
-                f"the root hash at the closing size {size} is not the policy's",
-                code="checkpoint.closing_root_mismatch",
-            )
-        return SignedTree(log, checkpoint)
-    return None
+    entries = [log for log in policy.logs if log.origin == checkpoint.origin]
+    signed = [log for log in entries if note.signatures_by(log.key)]
+    if not signed:
+        return None
+    for key in dict.fromkeys(log.key for log in signed):
+        verify_note(note, key)
+    size = checkpoint.tree_size
+    closing = {log.closing_root for log in entries if log.closing_root and log.last_size == size}
+    if closing - {checkpoint.root_hash}:
+        raise ConsistencyError(
+            f"the root hash at the closing size {size} is not the policy's",
+            code="checkpoint.closing_root_mismatch",
+        )
+    admitted = [log for log in signed if log.admits(size)]
+    if not admitted:
+        names = ", ".join(sorted({log.key.name for log in signed}))
+        raise ConsistencyError(
+            f"size {size} is outside what the policy lets the key {names} sign",
+            code="checkpoint.outside_key_range",
+        )
+    return SignedTree(min(admitted, key=lambda log: log.key.text), checkpoint)
 
 
 def judge_log(

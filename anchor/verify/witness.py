@@ -9,12 +9,13 @@ Specification: ``docs/spec/verification.md``, step 8; C2SP tlog-cosignature.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from anchor.errors import AttestationError
 from anchor.formats.checkpoint import parse_checkpoint, verify_cosignature
-from anchor.formats.note import parse_note
-from anchor.proof.policy import Policy
+from anchor.formats.note import SignedNote, parse_note
+from anchor.proof.policy import Policy, TrustedWitness
 from anchor.proof.proof import WitnessAttestation
 from anchor.verify.verdict import Judgement, Status, Step
 
@@ -33,7 +34,7 @@ def judge_witness(attestation: WitnessAttestation, policy: Policy, now: datetime
         raise AttestationError(
             "the cosigned checkpoint holds another root hash", code="witness.root_mismatch"
         )
-    witness = next((w for w in policy.witnesses if w.name == attestation.witness), None)
+    witness = _signer(note, [w for w in policy.witnesses if w.name == attestation.witness])
     if witness is None:
         return Judgement(
             Status.NOT_CHECKED,
@@ -70,3 +71,12 @@ def judge_witness(attestation: WitnessAttestation, policy: Policy, now: datetime
         by=witness.name,
         steps=steps,
     )
+
+
+def _signer(note: SignedNote, named: Sequence[TrustedWitness]) -> TrustedWitness | None:
+    """Return the witness whose key stands on the note; all are tried, whatever their order.
+
+    A note with none of the keys is looked at with the first, which says what is missing.
+    """
+    there = [witness for witness in named if note.signatures_by(witness.key)]
+    return min(there or named, key=lambda witness: witness.key.text, default=None)

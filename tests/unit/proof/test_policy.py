@@ -62,3 +62,54 @@ def test_a_production_policy_trusts_no_test_chain() -> None:
         parse(changed(**{"class": "production"}, chains=[]))
     with pytest.raises(FormatError, match="test chain"):
         parse(changed(**{"class": "production"}, bitcoin={}))
+
+
+def test_a_key_of_another_type_is_refused() -> None:
+    """A witness's cosignature has its own type of key; a log's note key would never verify one."""
+    log_key, witness_key = ENTRIES["logs"][0]["key"], ENTRIES["witnesses"][0]["key"]
+    with pytest.raises(FormatError, match="type 1, a witness signs with type 4"):
+        parse(changed(witnesses=[{"key": log_key, "related": False}]))
+    with pytest.raises(FormatError, match="type 4, a log signs with type 1"):
+        parse(changed(logs=[{"origin": "o", "key": witness_key}]))
+
+
+CHAIN = ENTRIES["chains"][0]
+BITCOIN = ENTRIES["bitcoin"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "place"),
+    [
+        (
+            {"bitcoin": {**BITCOIN, "checkpoints": [*BITCOIN["checkpoints"], {
+                "height": BITCOIN["checkpoints"][0]["height"], "hash": "11" * 32}]}},
+            "height 6",
+        ),
+        (
+            {"chains": [{**CHAIN, "pinned": [*CHAIN["pinned"], {
+                "number": CHAIN["pinned"][0]["number"], "hash": "11" * 32}]}]},
+            f"block {CHAIN['pinned'][0]['number']}",
+        ),
+        (
+            {"chains": [{**CHAIN, "contracts": [
+                *CHAIN["contracts"], {**CHAIN["contracts"][0], "map_slot": 5}]}]},
+            "one contract",
+        ),
+        (
+            {"authorities": [
+                ENTRIES["authorities"][0],
+                {**ENTRIES["authorities"][0], "name": "another", "accuracy_s": 0}]},
+            "root certificate",
+        ),
+        (
+            {"witnesses": [
+                ENTRIES["witnesses"][0], {**ENTRIES["witnesses"][0], "related": True}]},
+            "one key",
+        ),
+    ],
+)  # fmt: skip
+def test_two_entries_for_one_thing_are_refused(entries: dict[str, Any], place: str) -> None:
+    """Which of the two holds would depend on their order, or on the reader."""
+    with pytest.raises(FormatError, match=place) as caught:
+        parse(changed(**entries))
+    assert caught.value.code == "policy.twice"
