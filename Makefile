@@ -1,5 +1,5 @@
 # Everything is set up by the targets themselves: a fresh Debian machine needs Python 3.11 or newer
-# with its venv module, node with npm (for the EVM node of the tests) and openssl.
+# with its venv module, node with npm (for the second verifier and the EVM node of the tests) and openssl.
 
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
 BIN := .venv/bin
+WEB := api/anchor_api/web
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_SYSTEM_CERTS := true
@@ -22,11 +23,20 @@ demo: .venv/.vestige-demo  ## the whole job on this machine: record, anchor, ver
 	$(BIN)/vestige demo
 
 .PHONY: test
-test: lint types test-python  ## everything that CI runs; needs under 15 minutes on two cores
+test: lint types test-web test-python  ## everything that CI runs; needs under 15 minutes on two cores
 
 .PHONY: test-python
-test-python: .venv/.vestige-dev node_modules/.vestige-npm
+test-python: .venv/.vestige-dev node_modules/.vestige-npm $(WEB)/node_modules/.vestige-npm
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+.PHONY: web
+web: $(WEB)/node_modules/.vestige-npm  ## build the second verifier, verify.html
+	npm run --silent --prefix $(WEB) build
+
+.PHONY: test-web
+test-web: $(WEB)/node_modules/.vestige-npm  ## the second verifier's types and tests
+	npm run --silent --prefix $(WEB) types
+	npm run --silent --prefix $(WEB) test
 
 .PHONY: lint
 lint: .venv/.vestige-dev  ## style, floors, docstrings
@@ -40,7 +50,7 @@ types: .venv/.vestige-dev  ## mypy, strict
 	$(BIN)/mypy
 
 .PHONY: cover
-cover: .venv/.vestige-dev node_modules/.vestige-npm  ## line and branch coverage of the tests
+cover: .venv/.vestige-dev node_modules/.vestige-npm $(WEB)/node_modules/.vestige-npm  ## line and branch coverage of the tests
 	$(BIN)/coverage run -m pytest -q
 	$(BIN)/coverage report --skip-covered
 
@@ -59,7 +69,7 @@ format: .venv/.vestige-dev  ## rewrite the sources in the project's style
 
 .PHONY: clean
 clean:  ## remove what the targets made
-	rm -rf .venv .tools node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv .tools node_modules $(WEB)/node_modules $(WEB)/dist $(WEB)/dist-runner build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
 
 .PHONY: check-python check-node
 check-python:
@@ -67,8 +77,8 @@ check-python:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 
 check-node:
-	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { echo "make: node 20 or newer is needed for the tests' EVM node; found $$(node --version 2>/dev/null || echo none)" >&2; exit 1; }
-	@command -v npm >/dev/null || { echo "make: node and npm are needed for the tests' EVM node (Debian: apt install nodejs npm)" >&2; exit 1; }
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { echo "make: node 20 or newer is needed for the second verifier and the tests' EVM node; found $$(node --version 2>/dev/null || echo none)" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "make: node and npm are needed for the second verifier and the tests' EVM node (Debian: apt install nodejs npm)" >&2; exit 1; }
 
 $(UV): | check-python
 	@echo "setting up uv $(UV_VERSION) in .tools/"
@@ -85,4 +95,8 @@ $(UV): | check-python
 
 node_modules/.vestige-npm: package.json package-lock.json | check-node
 	npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(WEB)/node_modules/.vestige-npm: $(WEB)/package.json $(WEB)/package-lock.json | check-node
+	npm ci --ignore-scripts --no-audit --no-fund --prefix $(WEB)
 	@touch $@
