@@ -16,7 +16,14 @@ from typing import Final, Literal
 from cryptography.x509 import ocsp as x509_ocsp
 
 from anchor.errors import AttestationError, FormatError, SignatureError
-from anchor.formats.der import OCTET_STRING, SEQUENCE, parse_der
+from anchor.formats.der import (
+    BOOLEAN,
+    GENERALIZED_TIME,
+    OCTET_STRING,
+    SEQUENCE,
+    Element,
+    parse_der,
+)
 from anchor.formats.x509_certificate import (
     READ_ERRORS,
     Certificate,
@@ -29,6 +36,7 @@ from anchor.limits import MAX_CERTIFICATE_BYTES, MAX_REVOCATION_BYTES
 State = Literal["good", "revoked", "unknown"]
 
 _OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
+_INVALIDITY_DATE = "2.5.29.24"
 _MAX_RESPONDERS = 4
 _CERT_ID_DIGESTS: Final = frozenset({"sha1", "sha256", "sha384", "sha512"})
 _STATES: Final[dict[x509_ocsp.OCSPCertStatus, State]] = {
@@ -50,9 +58,12 @@ class OcspWord:
     next_update: datetime | None
     revoked_at: datetime | None
     reason: str | None
+    invalid_from: datetime | None
 
     @classmethod
-    def read(cls, single: x509_ocsp.OCSPSingleResponse) -> OcspWord:
+    def read(
+        cls, single: x509_ocsp.OCSPSingleResponse, invalid_from: datetime | None = None
+    ) -> OcspWord:
         """Take everything out at once, so that no error of the reader comes later."""
         reason = single.revocation_reason
         return cls(
@@ -64,6 +75,7 @@ class OcspWord:
             next_update=single.next_update_utc,
             revoked_at=single.revocation_time_utc,
             reason=reason.value if reason else None,
+            invalid_from=invalid_from,
         )
 
     def is_about(self, certificate: Certificate, issuer: Certificate) -> bool:
@@ -88,7 +100,11 @@ class OcspAnswer:
             loaded = x509_ocsp.load_der_ocsp_response(der)
             if loaded.response_status is not x509_ocsp.OCSPResponseStatus.SUCCESSFUL:
                 raise FormatError("OCSP answer: it is a refusal", code="tsp.ocsp.refusal")
-            self.words = [OcspWord.read(single) for single in loaded.responses]
+            dates = _invalidity_dates(self.signed.message)
+            self.words = [
+                OcspWord.read(single, date)
+                for single, date in zip(loaded.responses, dates, strict=True)
+            ]
             self.produced_at = loaded.produced_at_utc
         except READ_ERRORS as exc:
             raise FormatError("OCSP answer: it cannot be read", code="tsp.ocsp.format") from exc
@@ -148,3 +164,40 @@ def _basic_response(der: bytes) -> tuple[Signed, list[bytes]]:
     signature, sent = basic.take().bits(what), basic.take_if(0xA0)
     found = sent.inner(0xA0, what).members(SEQUENCE, what).rest() if sent else []
     return Signed(message, algorithm, signature), [certificate.raw for certificate in found]
+
+
+def _invalidity_dates(message: bytes) -> list[datetime | None]:
+    """Return for each single answer from when on its certificate is said to be invalid.
+
+    A CRL entry's invalidityDate may stand among its singleExtensions (RFC 6960 4.4.5, RFC 5280
+    5.3.2), which the library reads of the first one only.
+    """
+    what = "OCSP answer"
+    members = parse_der(message, max_bytes=MAX_REVOCATION_BYTES, what=what).members(SEQUENCE, what)
+    members.take_if(0xA0)  # the version
+    members.take()  # who answers
+    members.take(GENERALIZED_TIME)
+    return [_invalidity_date(single) for single in members.take().members(SEQUENCE, what).rest()]
+
+
+def _invalidity_date(single: Element) -> datetime | None:
+    what = "OCSP answer"
+    members = single.members(SEQUENCE, what)
+    for _ in ("certificate", "status", "time"):
+        members.take()
+    members.take_if(0xA0)  # when newer word is due
+    extensions = members.take_if(0xA1)
+    members.end()
+    dates = []
+    for extension in (
+        extensions.inner(0xA1, what).members(SEQUENCE, what).rest() if extensions else ()
+    ):
+        parts = extension.members(SEQUENCE, what)
+        oid = parts.take().oid(what)
+        parts.take_if(BOOLEAN)
+        value = parts.take().octets(what)
+        parts.end()
+        if oid == _INVALIDITY_DATE:
+            date = parse_der(value, max_bytes=MAX_REVOCATION_BYTES, what=what)
+            dates.append(date.generalized_time(what).replace(microsecond=0))
+    return min(dates, default=None)

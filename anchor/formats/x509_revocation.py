@@ -9,7 +9,7 @@ only, which are passed over.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Final, Literal
@@ -44,6 +44,8 @@ class CertificateStatus:
         known_at: the state was so at this time (thisUpdate); a good one says no more.
         next_update: when newer word was due, where stated.
         revoked_at, reason: for ``revoked``; the reason as RFC 5280 spells it, None if not stated.
+        invalid_from: for ``revoked``; from when on the key is not believed: the invalidityDate
+            (RFC 5280 5.3.2) where one before ``revoked_at`` is stated, else ``revoked_at``.
     """
 
     name: str
@@ -54,6 +56,7 @@ class CertificateStatus:
     next_update: datetime | None = None
     revoked_at: datetime | None = None
     reason: str | None = None
+    invalid_from: datetime | None = None
 
     @property
     def voids_earlier_tokens(self) -> bool:
@@ -97,16 +100,29 @@ def _status_of(certificate: Certificate, word: OcspWord) -> CertificateStatus:
         next_update=word.next_update,
         revoked_at=word.revoked_at,
         reason=word.reason,
+        invalid_from=_earliest(word.revoked_at, word.invalid_from),
     )
 
 
 def _sum(certificate: Certificate, found: Sequence[CertificateStatus]) -> CertificateStatus:
     revoked = [status for status in found if status.state == "revoked"]
     if revoked:
-        return min(revoked, key=lambda s: (not s.voids_earlier_tokens, str(s.revoked_at)))
+        # The reason of the gravest, the dates of the earliest.
+        return replace(
+            min(revoked, key=lambda s: (not s.voids_earlier_tokens, str(s.invalid_from))),
+            revoked_at=_earliest(*(status.revoked_at for status in revoked)),
+            invalid_from=_earliest(*(status.invalid_from for status in revoked)),
+        )
     if found:
         return max(found, key=lambda s: (s.state == "good", str(s.known_at)))
     return CertificateStatus(certificate.name, certificate.fingerprint)
+
+
+def _earliest(revoked_at: datetime | None, *others: datetime | None) -> datetime | None:
+    """Return the earliest time; None where nothing was revoked, whatever else is stated."""
+    if revoked_at is None:
+        return None
+    return min(revoked_at, *(other for other in others if other), revoked_at)
 
 
 class _RevocationList:
@@ -138,10 +154,13 @@ class _RevocationList:
             raise AttestationError("CRL: outside its issuer's time", code="tsp.crl.time")
         try:
             entry = self.loaded.get_revoked_certificate_by_serial_number(certificate.serial)
-            reason = None
+            reason = invalid_from = None
             for extension in entry.extensions if entry else ():
                 if isinstance(extension.value, x509.CRLReason):
                     reason = extension.value.reason.value
+                elif isinstance(extension.value, x509.InvalidityDate):
+                    invalid_from = extension.value.invalidity_date_utc
+            revoked_at = entry.revocation_date_utc if entry else None
         except READ_ERRORS as exc:
             raise FormatError("CRL: an entry cannot be read", code="tsp.crl.format") from exc
         yield CertificateStatus(
@@ -151,8 +170,9 @@ class _RevocationList:
             source="crl",
             known_at=self.this_update,
             next_update=self.next_update,
-            revoked_at=entry.revocation_date_utc if entry else None,
+            revoked_at=revoked_at,
             reason=reason,
+            invalid_from=_earliest(revoked_at, invalid_from),
         )
 
     def _covers(self, certificate: Certificate) -> bool:

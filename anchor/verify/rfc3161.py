@@ -39,7 +39,7 @@ class TokenFinding:
     Attributes:
         judgement: what it is if it counts.
         chain_not_after: earliest end in the chain.
-        compromised_at: when the key is said to have been compromised, or None.
+        compromised_at: from when on a key of the chain is not believed, or None.
     """
 
     judgement: Judgement
@@ -161,12 +161,15 @@ def _compromised_at(
 ) -> datetime | None:
     """Return from when on the chain's keys are not believed, or None (RFC 3161, section 4).
 
+    That is the revocation, or the invalidity date that is stated with it (RFC 5280 5.3.2). A reason
+    that spares earlier tokens spares none from after that date.
+
     Raises:
         AttestationError: the token is dated after one of its certificates was revoked.
     """
     compromised: list[datetime] = []
     for status in statuses:
-        if status.revoked_at is None:
+        if status.revoked_at is None or status.invalid_from is None:
             continue
         if verified.gen_time >= status.revoked_at:
             raise AttestationError(
@@ -174,8 +177,8 @@ def _compromised_at(
                 f"revoked at {status.revoked_at:%Y-%m-%d %H:%M:%S}",
                 code="tsp.revoked",
             )
-        if status.voids_earlier_tokens:
-            compromised.append(status.revoked_at)
+        if status.voids_earlier_tokens or verified.gen_time >= status.invalid_from:
+            compromised.append(status.invalid_from)
     return min(compromised, default=None)
 
 
@@ -286,7 +289,7 @@ def _deadline(finding: TokenFinding, now: datetime) -> datetime | None:
 
 def _lapsed(finding: TokenFinding) -> Judgement:
     why = (
-        f"its key was compromised at {finding.compromised_at:%Y-%m-%d}"
+        f"a key of its chain is not believed from {finding.compromised_at:%Y-%m-%d} on"
         if finding.compromised_at
         else f"its certificates ended on {finding.chain_not_after:%Y-%m-%d}"
     )

@@ -5,12 +5,18 @@ Registered beside those of ``generate.py``; ``docs/spec/verification.md`` has th
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from anchor.formats.note import parse_note, sign_note
-from tests.evidence import Signer, whole_case
-from tests.vectors.making import Vector, case_vector, only, rooted, vector
+from tests.evidence import Authority, Bitcoin, Log, Signer, whole_case
+from tests.vectors.making import Vector, case_vector, only, rooted, row, vector
 
 # -- keys and policies -----------------------------------------------------------------------------
 
@@ -92,3 +98,83 @@ def policy_two_pinned_blocks_of_one_number() -> Vector:
     chain = whole_case().entries["chains"][0]
     other = {**chain["pinned"][0], "hash": "11" * 32}
     return _refused("policy.twice", chains=[{**chain, "pinned": [*chain["pinned"], other]}])
+
+
+# -- revocation ------------------------------------------------------------------------------------
+
+
+def _stolen(invalid_from: datetime | None, *rows: dict[str, str], reason: Any = None) -> Vector:
+    """A key is revoked in October; the token is dated January, and existed in June at the latest.
+
+    When the key was in other hands is what the invalidity date says (RFC 5280 5.3.2).
+    """
+    case, authority = whole_case(), Authority("Robbed")
+    log = Log(case.log.signer, case.log.digests[:7])
+    token = authority.attestation(log.root(7), gen_time="20260101000000Z")
+    log.add(hashlib.sha256(token.token).digest())
+    bitcoin = Bitcoin(start_time=int(datetime(2026, 6, 1, tzinfo=UTC).timestamp()))
+    mined = bitcoin.attestation(log.root(8))
+    crl = _revocation_list(authority, invalid_from, reason or x509.ReasonFlags.key_compromise)
+    token = replace(token, crls=(crl,), inclusions=(log.inclusion(7, 8),))
+    inclusions = (log.inclusion(6, 7), log.inclusion(6, 8))
+    return case_vector(
+        "5.4",
+        case,
+        {"rows": [*rows, row("verified", "bitcoin.verified")]},
+        proof=only(case, token, mined, inclusions=inclusions),
+        entries={"authorities": [authority.policy()], "bitcoin": bitcoin.policy(0)},
+    )
+
+
+def _revocation_list(authority: Authority, invalid_from: datetime | None, reason: Any) -> bytes:
+    revoked = (
+        x509.RevokedCertificateBuilder()
+        .serial_number(authority.party.certificate.serial_number)
+        .revocation_date(datetime(2026, 10, 1, tzinfo=UTC))
+        .add_extension(x509.CRLReason(reason), critical=False)
+    )
+    if invalid_from is not None:
+        revoked = revoked.add_extension(x509.InvalidityDate(invalid_from), critical=False)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.root.certificate.subject)
+        .last_update(datetime(2026, 10, 2, tzinfo=UTC))
+        .next_update(datetime(2027, 1, 1, tzinfo=UTC))
+        .add_revoked_certificate(revoked.build())
+    )
+    signed = builder.sign(authority.root.key, hashes.SHA256())
+    return signed.public_bytes(Encoding.DER)
+
+
+@vector
+def tsp_revoked_and_renewed_before() -> Vector:
+    return _stolen(None, row("verified", "tsp.verified"))
+
+
+@vector
+def tsp_stolen_before_it_was_renewed() -> Vector:
+    return _stolen(datetime(2026, 3, 1, tzinfo=UTC), row("not_checked", "tsp.lapsed"))
+
+
+@vector
+def tsp_stolen_before_it_was_dated() -> Vector:
+    return _stolen(datetime(2025, 12, 1, tzinfo=UTC), row("not_checked", "tsp.lapsed"))
+
+
+@vector
+def tsp_stolen_after_it_was_renewed() -> Vector:
+    return _stolen(datetime(2026, 9, 1, tzinfo=UTC), row("verified", "tsp.verified"))
+
+
+@vector
+def tsp_superseded_after_it_was_dated() -> Vector:
+    superseded = x509.ReasonFlags.superseded
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    return _stolen(at, row("verified", "tsp.verified"), reason=superseded)
+
+
+@vector
+def tsp_superseded_before_it_was_dated() -> Vector:
+    superseded = x509.ReasonFlags.superseded
+    at = datetime(2025, 12, 1, tzinfo=UTC)
+    return _stolen(at, row("not_checked", "tsp.lapsed"), reason=superseded)

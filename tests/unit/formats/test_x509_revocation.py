@@ -8,11 +8,22 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import CRLEntryExtensionOID, ExtendedKeyUsageOID
 
 from anchor.errors import AttestationError, FormatError, LimitExceededError, SignatureError
+from anchor.formats.der import (
+    BIT_STRING,
+    GENERALIZED_TIME,
+    OCTET_STRING,
+    SEQUENCE,
+    der_oid,
+    der_sequence,
+    parse_der,
+    tlv,
+)
 from anchor.formats.x509_revocation import CertificateStatus, verify_revocation
 from anchor.limits import MAX_CERTIFICATES, MAX_REVOCATION_BYTES
 from tests.attacks.forged_tokens import (
@@ -70,6 +81,7 @@ def revocation_list(
     this_update: Any = NOW,
     extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (),
     by: Party | None = None,
+    invalidity_date: Any = None,
 ) -> bytes:
     builder = (
         x509.CertificateRevocationListBuilder()
@@ -82,6 +94,8 @@ def revocation_list(
         entry = entry.revocation_date(at)
         if reason:
             entry = entry.add_extension(x509.CRLReason(reason), critical=False)
+        if invalidity_date:
+            entry = entry.add_extension(x509.InvalidityDate(invalidity_date), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical=critical)
@@ -294,6 +308,72 @@ def test_a_partitioned_list_covers_the_certificates_that_name_it() -> None:
     assert found[0].state == "good"
     user_only = revocation_list(ROOT, extensions=point(only_contains_user_certs=True))
     assert statuses(crls=(user_only,))[1].state == "unknown"
+
+
+# -- from when on ----------------------------------------------------------------------------------
+
+
+def with_invalidity_date(der: bytes, date: str, *, by: Party = MIDDLE) -> bytes:
+    """Put an invalidityDate among the singleExtensions of an OCSP answer, and sign it again."""
+    outer = parse_der(der, max_bytes=1 << 20, what="answer").members(SEQUENCE, "answer")
+    status, typed = outer.take(), outer.take().inner(0xA0, "answer").members(SEQUENCE, "answer")
+    kind, body = typed.take(), typed.take().octets("answer")
+    basic = parse_der(body, max_bytes=1 << 20, what="answer").members(SEQUENCE, "answer")
+    data, algorithm = basic.take().members(SEQUENCE, "answer"), basic.take()
+    who, when = data.take(), data.take()
+    (single,) = data.take().members(SEQUENCE, "answer").rest()
+    oid = CRLEntryExtensionOID.INVALIDITY_DATE.dotted_string
+    extension = der_sequence(der_oid(oid), tlv(OCTET_STRING, tlv(GENERALIZED_TIME, date.encode())))
+    single_der = tlv(SEQUENCE, single.content, tlv(0xA1, der_sequence(extension)))
+    message = der_sequence(who.raw, when.raw, der_sequence(single_der))
+    signature = by.key.sign(message, ec.ECDSA(hashes.SHA256()))
+    again = der_sequence(message, algorithm.raw, tlv(BIT_STRING, b"\0", signature))
+    whole = der_sequence(kind.raw, tlv(OCTET_STRING, again))
+    return der_sequence(status.raw, tlv(0xA0, whole))
+
+
+EARLIER, LATER = NOW - 30 * DAY, NOW + 30 * DAY
+
+
+@pytest.mark.parametrize(("date", "wanted"), [(EARLIER, EARLIER), (LATER, NOW - DAY)])
+def test_an_invalidity_date_before_the_revocation_counts(date, wanted) -> None:
+    """RFC 5280 5.3.2: the key may have been in other hands long before it was revoked."""
+    revoked = {"status": ocsp.OCSPCertStatus.REVOKED, "revoked_at": NOW - DAY}
+    listed = revocation_list(MIDDLE, (STAMPER, NOW - DAY, None), invalidity_date=date)
+    said = with_invalidity_date(answer(**revoked), f"{date:%Y%m%d%H%M%SZ}")
+    for found in (statuses(crls=(listed,)), statuses(ocsp=(said,))):
+        assert (found[0].revoked_at, found[0].invalid_from) == (NOW - DAY, wanted)
+
+
+def test_without_an_invalidity_date_it_is_the_revocation() -> None:
+    listed = revocation_list(MIDDLE, (STAMPER, NOW - DAY, None))
+    assert statuses(crls=(listed,))[0].invalid_from == NOW - DAY
+    assert statuses()[0].invalid_from is None
+
+
+def test_an_invalidity_date_revokes_nothing_by_itself() -> None:
+    good = with_invalidity_date(answer(), f"{EARLIER:%Y%m%d%H%M%SZ}")
+    assert (statuses(ocsp=(good,))[0].state, statuses(ocsp=(good,))[0].invalid_from) == (
+        "good",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    "date", ["20260101", "20260101000000.5", "2026010100000Z", "19991332000000Z"]
+)
+def test_an_invalidity_date_that_is_none_is_refused(date) -> None:
+    with pytest.raises(FormatError):
+        statuses(ocsp=(with_invalidity_date(answer(), date),))
+
+
+def test_the_gravest_reason_and_the_earliest_date_are_told() -> None:
+    mild = revocation_list(MIDDLE, (STAMPER, NOW - DAY, Reason.superseded), invalidity_date=EARLIER)
+    grave = revocation_list(MIDDLE, (STAMPER, NOW, Reason.key_compromise))
+    for crls in ((mild, grave), (grave, mild)):
+        status = statuses(crls=crls)[0]
+        assert (status.reason, status.revoked_at) == ("keyCompromise", NOW - DAY)
+        assert status.invalid_from == EARLIER
 
 
 # -- together --------------------------------------------------------------------------------------
