@@ -8,7 +8,10 @@ reader. Nothing is judged here: see :mod:`anchor.formats.x509_path`.
 from __future__ import annotations
 
 import hashlib
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -34,8 +37,9 @@ READ_ERRORS: Final = (
     x509.DuplicateExtension,
     x509.AttributeNotFound,
     UnsupportedAlgorithm,
-    Warning,  # where warnings are turned into errors
 )
+# The filters of warnings are the process's, so that one reader at a time sets them.
+_QUIET = threading.RLock()
 _HANDLED_CRITICAL: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -151,10 +155,25 @@ def parse_certificate(der: bytes) -> Certificate:
     serial, algorithm = _serial_and_algorithm(signed.message)
     if serial < 0 or algorithm != signed.algorithm:
         raise FormatError("certificate: bad serial number or algorithm", code="tsp.certificate")
+    with read_quietly():
+        return _parse(der, signed, serial)
+
+
+@contextmanager
+def read_quietly() -> Iterator[None]:
+    """Pass over what the library warns of while it reads: serial number 0, a country of 7 letters.
+
+    Real authorities have such certificates. What is read of them must not depend on whether the
+    process prints warnings, hides them or turns them into errors.
+    """
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _parse(der: bytes, signed: Signed, serial: int) -> Certificate:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of roots whose serial number is 0; there are some
-            loaded = x509.load_der_x509_certificate(der)
+        loaded = x509.load_der_x509_certificate(der)
         key = loaded.public_key()
         if not isinstance(
             key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey

@@ -29,6 +29,7 @@ from anchor.formats.x509_certificate import (
     Certificate,
     Signed,
     parse_certificate,
+    read_quietly,
 )
 from anchor.formats.x509_signature import parse_algorithm
 from anchor.limits import MAX_CERTIFICATE_BYTES, MAX_REVOCATION_BYTES
@@ -96,16 +97,17 @@ class OcspAnswer:
 
     def __init__(self, der: bytes) -> None:
         self.signed, self.sent = _basic_response(der)
+        dates = _invalidity_dates(self.signed.message)
         try:
-            loaded = x509_ocsp.load_der_ocsp_response(der)
-            if loaded.response_status is not x509_ocsp.OCSPResponseStatus.SUCCESSFUL:
-                raise FormatError("OCSP answer: it is a refusal", code="tsp.ocsp.refusal")
-            dates = _invalidity_dates(self.signed.message)
-            self.words = [
-                OcspWord.read(single, date)
-                for single, date in zip(loaded.responses, dates, strict=True)
-            ]
-            self.produced_at = loaded.produced_at_utc
+            with read_quietly():
+                loaded = x509_ocsp.load_der_ocsp_response(der)
+                if loaded.response_status is not x509_ocsp.OCSPResponseStatus.SUCCESSFUL:
+                    raise FormatError("OCSP answer: it is a refusal", code="tsp.ocsp.refusal")
+                self.words = [
+                    OcspWord.read(single, date)
+                    for single, date in zip(loaded.responses, dates, strict=True)
+                ]
+                self.produced_at = loaded.produced_at_utc
         except READ_ERRORS as exc:
             raise FormatError("OCSP answer: it cannot be read", code="tsp.ocsp.format") from exc
 

@@ -23,6 +23,7 @@ from anchor.formats.x509_certificate import (
     parse_certificate,
     parse_signed,
     point_urls,
+    read_quietly,
 )
 from anchor.formats.x509_ocsp import OcspAnswer, OcspWord, State
 from anchor.limits import MAX_CERTIFICATES, MAX_REVOCATION_BYTES
@@ -131,11 +132,12 @@ class _RevocationList:
     def __init__(self, der: bytes) -> None:
         self.signed = parse_signed(der, max_bytes=MAX_REVOCATION_BYTES, what="CRL")
         try:
-            self.loaded = x509.load_der_x509_crl(der)
-            self.issuer = self.loaded.issuer
-            self.this_update = self.loaded.last_update_utc
-            self.next_update = self.loaded.next_update_utc
-            self.critical = [e.value for e in self.loaded.extensions if e.critical]
+            with read_quietly():
+                self.loaded = x509.load_der_x509_crl(der)
+                self.issuer = self.loaded.issuer
+                self.this_update = self.loaded.last_update_utc
+                self.next_update = self.loaded.next_update_utc
+                self.critical = [e.value for e in self.loaded.extensions if e.critical]
         except READ_ERRORS as exc:
             raise FormatError("CRL: it cannot be read", code="tsp.crl.format") from exc
 
@@ -153,14 +155,10 @@ class _RevocationList:
         if not issuer.not_before <= self.this_update <= issuer.not_after:
             raise AttestationError("CRL: outside its issuer's time", code="tsp.crl.time")
         try:
-            entry = self.loaded.get_revoked_certificate_by_serial_number(certificate.serial)
-            reason = invalid_from = None
-            for extension in entry.extensions if entry else ():
-                if isinstance(extension.value, x509.CRLReason):
-                    reason = extension.value.reason.value
-                elif isinstance(extension.value, x509.InvalidityDate):
-                    invalid_from = extension.value.invalidity_date_utc
-            revoked_at = entry.revocation_date_utc if entry else None
+            with read_quietly():
+                entry = self.loaded.get_revoked_certificate_by_serial_number(certificate.serial)
+                reason, invalid_from = _entry_extensions(entry)
+                revoked_at = entry.revocation_date_utc if entry else None
         except READ_ERRORS as exc:
             raise FormatError("CRL: an entry cannot be read", code="tsp.crl.format") from exc
         yield CertificateStatus(
@@ -191,3 +189,14 @@ class _RevocationList:
             if value.full_name and not certificate.crl_names.intersection(point_urls(value)):
                 return False
         return True
+
+
+def _entry_extensions(entry: x509.RevokedCertificate | None) -> tuple[str | None, datetime | None]:
+    """Return the reason and the invalidity date that an entry states (RFC 5280 5.3.1, 5.3.2)."""
+    reason = invalid_from = None
+    for extension in entry.extensions if entry else ():
+        if isinstance(extension.value, x509.CRLReason):
+            reason = extension.value.reason.value
+        elif isinstance(extension.value, x509.InvalidityDate):
+            invalid_from = extension.value.invalidity_date_utc
+    return reason, invalid_from
