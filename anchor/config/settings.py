@@ -117,9 +117,46 @@ class HttpSettings:
     max_connections: int = setting(
         whole(1, 65_536),
         2048,
-        "Connections served at one time; past it 503.",
+        "Connections served at one time; past it 503, past twice as many the connection is cut.",
         unit="connections",
         trust="None; large values let clients use up file descriptors.",
+    )
+    connections_per_client: int = setting(
+        whole(0, 65_536),
+        128,
+        "Connections of one client served at one time; past it 503, past twice as many the "
+        "connection is cut. This machine's own and those of `http.trusted_proxies` are not "
+        "counted. 0 is no limit.",
+        unit="connections",
+        trust="None; no limit lets one client crowd out the others.",
+    )
+    head_s: float = setting(
+        seconds(0.1, 3600),
+        20.0,
+        "A connection whose request has not shown its whole head after this long is closed.",
+        unit="s",
+        trust="None; long waits let clients hold connections.",
+    )
+    keep_alive_s: float = setting(
+        seconds(0.1, 3600),
+        30.0,
+        "A connection that begins no further request for this long is closed.",
+        unit="s",
+        trust="None; long waits let clients hold connections.",
+    )
+    answer_idle_s: float = setting(
+        seconds(0.1, 3600),
+        30.0,
+        "A connection whose client takes nothing of what waits for it for this long is cut.",
+        unit="s",
+        trust="None; long waits let clients hold connections and memory.",
+    )
+    answer_total_s: float = setting(
+        seconds(0.1, 86_400),
+        600.0,
+        "A connection whose client is behind with reading for this long without a break is cut.",
+        unit="s",
+        trust="None; long waits let clients hold connections and memory.",
     )
     body_idle_s: float = setting(
         seconds(0.1, 3600),
@@ -171,6 +208,13 @@ class HttpSettings:
         "Streams of `GET /v1/events` open at one time; past it 503.",
         unit="streams",
         trust="None.",
+    )
+    event_stream_s: float = setting(
+        seconds(1, 86_400),
+        14_400.0,
+        "A stream of `GET /v1/events` ends after this long; browsers connect again by themselves.",
+        unit="s",
+        trust="None; long streams let clients hold connections.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from anchor.config.service import Service
 from anchor.errors import NotFoundError, UsageError, VestigeError, quote_peer
 from anchor_api.asgi import Answer, AsgiApp
 from anchor_api.body import BodyReader, ByteBudget
+from anchor_api.connection import limits_of
 from anchor_api.dispatcher import Dispatcher
 from anchor_api.event_hub import EventHub
 from anchor_api.guard import Guard
@@ -55,7 +57,7 @@ def create_app(service: Service) -> Dispatcher:
         digests_per_client_per_day=http.digests_per_client_per_day,
         digests_per_day=http.digests_per_day,
     )
-    hub = EventHub(service, figures, http.event_streams)
+    hub = EventHub(service, figures, http.event_streams, http.event_stream_s)
     app = _framework(hub)
     verification = Verification(service.policy, http.verifications_at_once)
     app.include_router(digest_router(service, verification))
@@ -86,6 +88,7 @@ def create_app(service: Service) -> Dispatcher:
     quick: dict[str, dict[str, AsgiApp]] = {"/v1/digests": {"POST": submission}}
     guard = Guard(service.settings.host, http.allowed_hosts, http.allowed_origins)
 
+    @functools.cache
     def openapi() -> dict[str, Any]:
         return openapi_document(app)
 
@@ -95,7 +98,7 @@ def create_app(service: Service) -> Dispatcher:
         guard,
         quick,
         app,
-        max_connections=http.max_connections,
+        limits=limits_of(http, clients.counted),
         end_streams=hub.close,
         openapi=openapi,
     )

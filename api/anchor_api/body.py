@@ -4,7 +4,8 @@ Rules:
 
 * An announced length over the limit is refused before a byte of it is read; a body without one is
   counted while it comes.
-* A body that stands still for ``idle_s``, or is not complete after ``total_s``, is given up.
+* A body that stands still for ``idle_s``, or is not complete after ``total_s``, is given up; so is
+  one that after ``idle_s`` has come at less than 500 bytes a second on average.
 * What is held of large bodies, all clients together, is counted against one budget.
 """
 
@@ -21,6 +22,7 @@ from anchor_api.problems import BodyTooLargeError, RequestError, RequestTimeoutE
 
 # Short bodies are bounded by the number of connections alone.
 _COUNTED_FROM_BYTES: Final = 64 << 10
+_MIN_BYTES_PER_S: Final = 500.0
 _DISCARDED_BYTES: Final = 4 << 20
 _DISCARDED_S: Final = 1.0
 
@@ -118,14 +120,16 @@ class BodyReader:
         self, receive: Receive, body: bytes, max_bytes: int, hold: Hold | None
     ) -> bytes:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._total_s
+        started = loop.time()
         parts, n_bytes, more = [body], len(body), True
         while more:
             if n_bytes > max_bytes:
                 raise _too_large(n_bytes, max_bytes)
             if hold is not None:
                 hold.cover(n_bytes)
-            message = await self._next(receive, min(self._idle_s, deadline - loop.time()))
+            allowed_s = min(self._total_s, self._idle_s + n_bytes / _MIN_BYTES_PER_S)
+            left_s = started + allowed_s - loop.time()
+            message = await self._next(receive, min(self._idle_s, left_s))
             part = message.get("body", b"")
             parts.append(part)
             n_bytes += len(part)
@@ -139,11 +143,20 @@ class BodyReader:
         except TimeoutError:
             raise RequestTimeoutError(
                 "the body did not come in time",
-                hint=f"at most {self._idle_s:g} s between two parts, {self._total_s:g} s in all",
+                hint=f"at most {self._idle_s:g} s between two parts, {self._total_s:g} s in all, "
+                f"and on average {_MIN_BYTES_PER_S:g} bytes a second",
             ) from None
         if message["type"] == "http.disconnect":
             raise DisconnectedError
         return message
+
+
+def announces_body(scope: Scope) -> bool:
+    """Say whether a body belongs to the request."""
+    length = header(scope["headers"], b"content-length")
+    if length is not None:
+        return length != b"0"
+    return header(scope["headers"], b"transfer-encoding") is not None
 
 
 def announced_length(scope: Scope) -> int | None:

@@ -22,6 +22,8 @@ from anchor_api.asgi import (
     Send,
     send_answer,
 )
+from anchor_api.body import announces_body, discard_body
+from anchor_api.connection import ConnectionLimits
 from anchor_api.guard import Guard
 from anchor_api.problems import MethodNotAllowedError, refusal
 
@@ -35,7 +37,7 @@ class Dispatcher:
         guard: checks every request.
         quick: path to method to application, for whole paths; they add the security headers.
         rest: serves everything else.
-        max_connections: for the server; connections past that get 503.
+        limits: for the server, of its connections.
         end_streams: ends what never ends by itself.
         openapi: returns the description of all routes.
     """
@@ -46,14 +48,14 @@ class Dispatcher:
         quick: Mapping[str, Mapping[str, AsgiApp]],
         rest: AsgiApp,
         *,
-        max_connections: int,
+        limits: ConnectionLimits,
         end_streams: Callable[[], None],
         openapi: Callable[[], dict[str, Any]],
     ) -> None:
         self._guard = guard
         self._quick = quick
         self._rest = rest
-        self.max_connections = max_connections
+        self.limits = limits
         self.end_streams = end_streams
         self.openapi = openapi
 
@@ -91,15 +93,18 @@ class Dispatcher:
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         started = complete = False
+        body = _Rest(scope, receive)
 
         async def send_and_note(message: Message) -> None:
             nonlocal started, complete
+            if not started:
+                await body.discard()
             started = True
             complete = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
 
         try:
-            await self._rest(scope, receive, _adding(send_and_note, SECURITY_HEADERS))
+            await self._rest(scope, body.receive, _adding(send_and_note, SECURITY_HEADERS))
         except Exception as exc:
             _log.exception("%s failed", scope["method"])
             if started and not complete:
@@ -107,6 +112,30 @@ class Dispatcher:
                 raise
             if not started:
                 await send_answer(send, refusal(exc, close=True))
+
+
+class _Rest:
+    """What a route has left of a request's body.
+
+    An answer before the end of the body ends the connection, and a connection that is closed while
+    the client still sends may take the answer with it. So the rest is read for a moment.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._is_there = announces_body(scope)
+
+    async def receive(self) -> Message:
+        """Pass on what comes."""
+        message = await self._receive()
+        self._is_there = self._is_there and bool(message.get("more_body"))
+        return message
+
+    async def discard(self) -> None:
+        """Read the rest, within limits."""
+        if self._is_there:
+            await discard_body(self._scope, self._receive)
 
 
 def _adding(send: Send, headers: tuple[Header, ...]) -> Send:

@@ -2,8 +2,8 @@
 
 Rules: an event tells of rounds, backends and alarms, and never of a digest that the client did not
 name itself (what the log takes and when is seen by its growth alone). A client that reads too
-slowly is told that it missed something; nothing is kept for later. At the stop of the server all
-streams end.
+slowly is told that it missed something; nothing is kept for later. A stream ends after some hours,
+and at the stop of the server; browsers connect again by themselves.
 
 Source: HTML standard, section 9.2 (server-sent events).
 """
@@ -36,12 +36,16 @@ class EventHub:
         service: tells of changes and of standings.
         figures: counts the streams.
         max_streams: open at one time.
+        stream_s: how long each lasts.
     """
 
-    def __init__(self, service: Service, figures: HttpFigures, max_streams: int) -> None:
+    def __init__(
+        self, service: Service, figures: HttpFigures, max_streams: int, stream_s: float
+    ) -> None:
         self._service = service
         self._figures = figures
         self._max_streams = max_streams
+        self._stream_s = stream_s
         self._open: set[asyncio.Queue[AnchorEvent | None]] = set()
         self._closed = False
 
@@ -71,7 +75,6 @@ class EventHub:
         lagging = False
 
         def put(event: AnchorEvent) -> None:
-            """Queue an event, or note that one is lost."""
             """Queue an event, or note that the reader is too slow."""
             nonlocal lagging
             if queue.full():
@@ -88,9 +91,10 @@ class EventHub:
         try:
             async for part in self._standings(digests, told):
                 yield part
-            while True:
+            ends = loop.time() + self._stream_s
+            while (left := ends - loop.time()) > 0:
                 try:
-                    event = await asyncio.wait_for(queue.get(), _HEARTBEAT_S)
+                    event = await asyncio.wait_for(queue.get(), min(_HEARTBEAT_S, left))
                 except TimeoutError:
                     yield _HEARTBEAT
                     continue

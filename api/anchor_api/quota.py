@@ -52,6 +52,11 @@ class ClientNames:
             address = self._forwarded(scope, address)
         return _client_name(address)
 
+    def counted(self, address: str) -> str | None:
+        """Return whose connection one from this address is; None for a proxy's or our own."""
+        name = _client_name(address)
+        return None if name == LOCAL_CLIENT or self._is_proxy(address) else name
+
     def _forwarded(self, scope: Scope, address: str) -> str:
         # From the right: what stands left of the first untrusted address is that one's own word.
         forwarded = (header(scope["headers"], b"x-forwarded-for") or b"").decode("latin-1")

@@ -1,8 +1,7 @@
 """Run an ASGI application with uvicorn: in the foreground, or in a thread.
 
-Beyond uvicorn's own protocol a connection must send the head of its request within some seconds and
-some kilobytes; uvicorn would wait, and gather, for ever. Logging of requests is off: addresses of
-clients beside their digests are nobody's business.
+What a connection may do is said in :mod:`anchor_api.connection`. Logging of requests is off:
+addresses of clients beside their digests are nobody's business.
 
 A stop by signal ends in order: no new connections, streams of events closed, requests under way
 answered (each is a durable commit), then the caller closes the service.
@@ -12,27 +11,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final, Protocol, Self
+from typing import Final, Protocol, Self
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from anchor.errors import ConfigError, OverloadedError
-from anchor_api.asgi import Receive, Scope, Send, send_answer
+from anchor.errors import ConfigError
+from anchor_api.asgi import Receive, Scope, Send
+from anchor_api.connection import BoundedConnection, ConnectionLimits, Door
 from anchor_api.guard import bracketed
-from anchor_api.problems import RequestError, refusal
 
 _log = logging.getLogger(__name__)
 
-_HEAD_S: Final = 20.0
-_MAX_HEAD_BYTES: Final = 64 << 10
-_KEEP_ALIVE_S: Final = 30
+_LOOK_EVERY_TICKS: Final = 5
+_NEVER_S: Final = 86_400
+_OTHER_DESCRIPTORS: Final = 512
+_SEND_BUFFER_BYTES: Final = 256 << 10
 _GRACE_S: Final = 30
 _BACKLOG: Final = 4096
 _START_S: Final = 30.0
@@ -42,90 +43,16 @@ class Application(Protocol):
     """An ASGI application with streams that never end by themselves.
 
     Attributes:
-        max_connections: connections past that get 503.
+        limits: of its connections.
     """
 
-    max_connections: int
+    limits: ConnectionLimits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope."""
 
     def end_streams(self) -> None:
         """End them; called in the event loop when the server begins to stop."""
-
-
-class BoundedHeadProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with limits on heads and connections, and refusals that are problems."""
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self._served = self.app
-        # uvicorn would answer in plain text.
-        self._max_connections = self.limit_concurrency
-        self.limit_concurrency = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start waiting for the first head."""
-        super().connection_made(transport)  # type: ignore[arg-type]
-        self._in_head = True
-        self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._wait_for_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Count what came while a head is not complete."""
-        super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > _MAX_HEAD_BYTES:
-                self.transport.close()
-            elif self._head_timer is None:
-                self._wait_for_head()
-
-    def on_message_begin(self) -> None:
-        """Note the beginning of a head."""
-        self._in_head = True
-        self._head_bytes = 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """Note the end of a head."""
-        self._in_head = False
-        self._stop_waiting()
-        most = self._max_connections
-        self.app = self._served if most is None or len(self.connections) <= most else _overloaded
-        super().on_headers_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP, and end the connection."""
-        error = RequestError(msg.rstrip(".").lower(), code="http.malformed")
-        answer = refusal(error, close=True)
-        headers = [
-            *answer.headers,
-            (b"content-length", str(len(answer.body)).encode()),
-            (b"connection", b"close"),
-        ]
-        head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + answer.body)
-        self.transport.close()
-
-    def _wait_for_head(self) -> None:
-        self._head_timer = self.loop.call_later(_HEAD_S, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-
-async def _overloaded(_scope: Scope, _receive: Receive, send: Send) -> None:
-    error = OverloadedError("too many connections", code="overloaded.connections")
-    await send_answer(send, refusal(error, close=True))
 
 
 class _Server(uvicorn.Server):
@@ -142,8 +69,13 @@ class _Server(uvicorn.Server):
         self._must_stop = must_stop
 
     async def on_tick(self, counter: int) -> bool:
-        """Look ten times a second whether to stop."""
+        """Look ten times a second whether to stop, and twice a second after the connections."""
         self.should_exit = self.should_exit or self._must_stop()
+        if counter % _LOOK_EVERY_TICKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in tuple(self.server_state.connections):
+                if isinstance(connection, BoundedConnection):
+                    connection.look(now)
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -163,9 +95,10 @@ def _never() -> bool:
 
 
 def _server(app: Application, must_stop: Callable[[], bool] = _never) -> _Server:
+    door = Door(app.limits)
     config = uvicorn.Config(
         app,
-        http=BoundedHeadProtocol,
+        http=functools.partial(BoundedConnection, door=door),  # type: ignore[arg-type]
         ws="none",
         loop="uvloop",
         lifespan="on",
@@ -173,8 +106,8 @@ def _server(app: Application, must_stop: Callable[[], bool] = _never) -> _Server
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=app.max_connections,
-        timeout_keep_alive=_KEEP_ALIVE_S,
+        # Ours is looked after with everything else; uvicorn's own is put off by any byte.
+        timeout_keep_alive=_NEVER_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
     return _Server(config, app.end_streams, must_stop)
@@ -193,6 +126,8 @@ def bind(host: str, port: int) -> socket.socket:
         raise ConfigError(f"host {host}: {exc}", code="config.bind") from exc
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Of each connection: what a client does not read is to wait where it is seen, and counted.
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         bound.bind(info[4])
         bound.listen(_BACKLOG)
     except OSError as exc:
@@ -222,7 +157,25 @@ def run_server(
         bound: from :func:`bind`; closed at the end.
         must_stop: asked ten times a second; true has the effect of SIGTERM.
     """
+    _make_room(app.limits.most_descriptors)
     _server(app, must_stop).run(sockets=[bound])
+
+
+def _make_room(n_connections: int) -> None:
+    """Let this process have a descriptor for each connection, and some for its files."""
+    wanted = n_connections + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    if possible < wanted:
+        _log.warning(
+            "this process may open %d files, %d are wanted: raise the limit (ulimit -n, or "
+            "LimitNOFILE of systemd) or lower http.max_connections",
+            possible,
+            wanted,
+        )
 
 
 class BackgroundServer:

@@ -95,6 +95,10 @@ class Process:
     process: subprocess.Popen[str]
     url: str
     log_key: str
+    log_file: Path
+
+    def log_text(self) -> str:
+        return self.log_file.read_text()
 
     def stop(self, sig: int = signal.SIGTERM, timeout_s: float = 60.0) -> int:
         self.process.send_signal(sig)
@@ -139,7 +143,7 @@ def process(folder: Path, *flags: str, **variables: str) -> Iterator[Process]:
         line = child.stdout.readline() if child.stdout else ""
         assert line, (folder / "serve.log").read_text()
         ready = json.loads(line)
-        yield Process(child, ready["url"], ready["log_key"])
+        yield Process(child, ready["url"], ready["log_key"], folder / "serve.log")
     finally:
         if child.poll() is None:
             child.kill()

@@ -8,7 +8,6 @@ import time
 import httpx
 import pytest
 
-from anchor_api import server as server_module
 from tests.e2e.http_service import HTTP, RAW, connection, digest, response_of, served
 
 HEAD = "POST /v1/digests HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\n"
@@ -188,9 +187,8 @@ def test_heads_that_contradict_themselves(running, head):
     assert HTTP.get(f"{server.url}/healthz").status_code == 200
 
 
-def test_a_head_that_does_not_end_is_cut_off(tmp_path, monkeypatch):
-    monkeypatch.setattr(server_module, "_HEAD_S", 0.4)
-    with served(tmp_path) as (server, _):
+def test_a_head_that_does_not_end_is_cut_off(tmp_path):
+    with served(tmp_path, head_s=0.4) as (server, _):
         for start in ("", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: x\r\nA: b"):
             with connection(server.url, timeout_s=5) as sock:
                 sock.sendall(start.encode())
