@@ -29,16 +29,19 @@ from anchor_api.asgi import Answer
 from anchor_api.problems import IdempotencyKeyReusedError
 
 _REMEMBERED_S: Final = 86_400.0
-_ENTRY_BYTES: Final = 512
+# Of one entry without key, headers and body: objects and the place in the dictionary.
+_ENTRY_BYTES: Final = 1024
 _REPLAYED: Final = (b"idempotency-replayed", b"true")
+
+_Name = tuple[str, bytes]
 
 
 @dataclass(slots=True)
 class _Entry:
     fingerprint: bytes
     answer: asyncio.Future[Answer]
-    since: float
-    n_bytes: int = _ENTRY_BYTES
+    since: float = 0.0
+    n_bytes: int = 0
 
 
 class IdempotencyKeys:
@@ -54,7 +57,10 @@ class IdempotencyKeys:
     ) -> None:
         self._max_bytes = max_bytes
         self._monotonic = monotonic
-        self._entries: OrderedDict[tuple[str, bytes], _Entry] = OrderedDict()
+        # What is being answered: its budget is the body's.
+        self._under_way: dict[_Name, _Entry] = {}
+        # In the order of answering, so that what is forgotten next stands first.
+        self._answered: OrderedDict[_Name, _Entry] = OrderedDict()
         self._n_bytes = 0
 
     async def once(
@@ -74,12 +80,12 @@ class IdempotencyKeys:
 
         Raises:
             UsageError: the key is malformed.
-        IdempotencyKeyReusedError: it was used for another request.
+            IdempotencyKeyReusedError: it was used for another request.
         """
         _require_key(key)
         self._forget_old()
         name = (client, key)
-        while (entry := self._entries.get(name)) is not None:
+        while (entry := self._known(name)) is not None:
             if entry.fingerprint != fingerprint:
                 raise IdempotencyKeyReusedError(
                     "this Idempotency-Key was used for another request",
@@ -91,40 +97,43 @@ class IdempotencyKeys:
                 return replace(answer, headers=(*answer.headers, _REPLAYED))
         return await self._first(name, fingerprint, work)
 
+    def _known(self, name: _Name) -> _Entry | None:
+        return self._under_way.get(name) or self._answered.get(name)
+
     async def _first(
-        self,
-        name: tuple[str, bytes],
-        fingerprint: bytes,
-        work: Callable[[], Awaitable[Answer]],
+        self, name: _Name, fingerprint: bytes, work: Callable[[], Awaitable[Answer]]
     ) -> Answer:
-        entry = _Entry(fingerprint, asyncio.get_running_loop().create_future(), self._monotonic())
-        self._entries[name] = entry
-        self._n_bytes += entry.n_bytes
+        entry = _Entry(fingerprint, asyncio.get_running_loop().create_future())
+        self._under_way[name] = entry
         try:
             answer = await work()
         except BaseException:
-            self._drop(name)
             entry.answer.cancel()
             raise
-        entry.n_bytes += len(answer.body)
-        self._n_bytes += len(answer.body)
+        finally:
+            del self._under_way[name]
+        entry.since = self._monotonic()
+        entry.n_bytes = _n_bytes(name, answer)
+        self._answered[name] = entry
+        self._n_bytes += entry.n_bytes
         entry.answer.set_result(answer)
         self._forget_old()
         return answer
 
     def _forget_old(self) -> None:
+        """Forget from the oldest on; each entry costs this once, however many there are."""
         oldest_kept = self._monotonic() - _REMEMBERED_S
-        for name, entry in list(self._entries.items()):
+        while self._answered:
+            entry = next(iter(self._answered.values()))
             if entry.since >= oldest_kept and self._n_bytes <= self._max_bytes:
                 return
-            # One that is still being answered stays: its budget is the body's.
-            if entry.answer.done():
-                self._drop(name)
-
-    def _drop(self, name: tuple[str, bytes]) -> None:
-        entry = self._entries.pop(name, None)
-        if entry is not None:
+            self._answered.popitem(last=False)
             self._n_bytes -= entry.n_bytes
+
+
+def _n_bytes(name: _Name, answer: Answer) -> int:
+    headers = sum(len(field) + len(value) for field, value in answer.headers)
+    return _ENTRY_BYTES + len(name[1]) + headers + len(answer.body)
 
 
 async def _outcome(future: asyncio.Future[Answer]) -> Answer | None:

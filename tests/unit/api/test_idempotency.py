@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+import tracemalloc
 
 import pytest
 
@@ -139,3 +141,45 @@ def test_another_request_under_a_key_that_is_being_answered_is_refused():
         await first
 
     asyncio.run(go())
+
+
+def test_a_request_costs_the_same_however_many_keys_are_remembered():
+    async def steps(n_keys):
+        """Return how many lines one more request runs when so many keys are remembered."""
+        keys = IdempotencyKeys(max_bytes=1 << 40)
+        for number in range(n_keys):
+            await keys.once("a", b"%d" % number, b"f", work_of(b""))
+        started = time.perf_counter()
+        for number in range(200):
+            await keys.once("a", b"more %d" % number, b"f", work_of(b""))
+        return time.perf_counter() - started
+
+    few = min(asyncio.run(steps(10)) for _ in range(5))
+    many = min(asyncio.run(steps(20_000)) for _ in range(3))
+    assert many < 5 * few
+
+
+def test_the_budget_covers_what_is_really_held():
+    async def held():
+        keys = IdempotencyKeys(max_bytes=4 << 20)
+        for number in range(20_000):
+            # Each its own bytes, as they come from the network.
+            checkpoint = (b"vestige-checkpoint", b"%0300d" % number)
+            await keys.once("a", b"%0200d" % number, b"f" * 32, work_of(bytes(8), checkpoint))
+        return keys
+
+    tracemalloc.start()
+    try:
+        keys = asyncio.run(held())
+        used, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert keys
+    assert used < 6 << 20
+
+
+def work_of(body, *headers):
+    async def work():
+        return Answer(200, body, headers)
+
+    return work
