@@ -75,8 +75,9 @@ class OnlineFacts:
             run = self._runs.get(height, self._fetch_run, failures)
             if run is not None:
                 runs[height] = run
-                block_hash = parse_header(run.headers[0]).block_hash
-                blocks[height] = ConfirmedBlock(block_hash, self._bitcoin.name)
+                for number, raw in enumerate(run.headers, height):
+                    block_hash = parse_header(raw).block_hash
+                    blocks[number] = ConfirmedBlock(block_hash, self._bitcoin.name)
         return runs, blocks
 
     def _ask_evm(

@@ -127,15 +127,22 @@ class BitcoinCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class TrustedBitcoin:
-    """The Bitcoin chain meant, by checkpoints and by the least total work of a chain beyond them.
+    """The Bitcoin chain meant, by checkpoints and by the least work of a chain beyond them.
 
-    Whoever can outwork ``minimum_chain_work`` from the last checkpoint can state a later chain;
-    whoever controls ``sources`` can confirm a block that never was, for those who go online.
+    Whoever spends the work that is wanted beyond the last checkpoint can make up blocks there, with
+    times that are not before that checkpoint's; whoever controls ``sources`` can confirm a block
+    that never was, for those who go online.
+
+    Attributes:
+        minimum_chain_work: of a header archive, from the first block on.
+        minimum_work_beyond_checkpoint: of its headers after the last checkpoint that it passes;
+            None: six times what that checkpoint's own header took.
     """
 
     network: Literal["main", "regtest"] = "main"
     checkpoints: tuple[BitcoinCheckpoint, ...] = ()
     minimum_chain_work: int = 0
+    minimum_work_beyond_checkpoint: int | None = None
     headline: bool = True
     sources: tuple[str, ...] = ()
     agree: int = 2
@@ -339,8 +346,9 @@ def _bitcoin(fields: Fields) -> TrustedBitcoin:
                 key=lambda checkpoint: checkpoint.height,
             )
         ),
-        minimum_chain_work=int.from_bytes(
-            fields.optional("minimum_chain_work", lambda n: fields.hex(n, 32)) or b""
+        minimum_chain_work=fields.optional("minimum_chain_work", lambda n: _work(fields, n)) or 0,
+        minimum_work_beyond_checkpoint=fields.optional(
+            "minimum_work_beyond_checkpoint", lambda n: _work(fields, n)
         ),
         headline=fields.boolean("headline", default=True),
         sources=_texts(fields, "sources"),
@@ -350,13 +358,16 @@ def _bitcoin(fields: Fields) -> TrustedBitcoin:
     return bitcoin
 
 
+def _work(fields: Fields, name: str) -> int:
+    """Take a number of hashes: 32 bytes in hex, the high ones first."""
+    return int.from_bytes(fields.hex(name, 32))
+
+
 def _checkpoint(fields: Fields) -> BitcoinCheckpoint:
     checkpoint = BitcoinCheckpoint(
         height=fields.integer("height", maximum=2**31),
         block_hash=fields.hex("hash", 32)[::-1],
-        chain_work=int.from_bytes(
-            fields.optional("chain_work", lambda n: fields.hex(n, 32)) or b""
-        ),
+        chain_work=fields.optional("chain_work", lambda n: _work(fields, n)) or 0,
     )
     fields.done()
     return checkpoint

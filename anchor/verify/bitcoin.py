@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from anchor.errors import AttestationError, LimitExceededError
+from anchor.errors import AttestationError, FormatError, LimitExceededError
 from anchor.formats.bitcoin import (
     BitcoinHeader,
     display_hex,
@@ -32,10 +32,11 @@ from anchor.formats.ots.timestamp import Path, Timestamp
 from anchor.limits import BITCOIN_SUCCESSORS, MAX_OTS_BITCOIN_ATTESTATIONS
 from anchor.proof.policy import Policy, TrustedBitcoin
 from anchor.proof.proof import HeaderRun, OpenTimestampsAttestation
-from anchor.verify.archive import archived_block
+from anchor.verify.archive import archived_run
 from anchor.verify.known import KnownFacts
 from anchor.verify.verdict import Judgement, Status, Step
 
+_BY_ARCHIVE = "header archive, policy checkpoint"
 _SUCCESSORS_TOLERANCE = timedelta(hours=2)
 _LONE_HEADER_TOLERANCE = timedelta(hours=24)
 
@@ -74,7 +75,10 @@ def judge_tree(
     for path in tree.paths():
         if isinstance(path.attestation, BitcoinAttestation):
             if len(judged) >= MAX_OTS_BITCOIN_ATTESTATIONS:
-                raise LimitExceededError("more Bitcoin attestations in one tree than are judged")
+                raise LimitExceededError(
+                    f"more than {MAX_OTS_BITCOIN_ATTESTATIONS} Bitcoin attestations in one tree",
+                    code="ots.bitcoin_attestations",
+                )
             judged.append(_judge_path(path, path.attestation.height, context))
         elif isinstance(path.attestation, PendingAttestation):
             pending.append(path.attestation.uri)
@@ -114,10 +118,14 @@ class _Context:
 
 @dataclass(frozen=True, slots=True)
 class FoundBlock:
-    """A block's header, with what follows it, and who says that it is canonical, if anybody."""
+    """A block's header, with what follows it, and who says that it is canonical, if anybody.
+
+    ``not_earlier`` is the time (Unix seconds) of a checkpoint below it, where one is known.
+    """
 
     headers: tuple[BitcoinHeader, ...]
     confirmed_by: str | None
+    not_earlier: int = 0
 
 
 def _judge_path(path: Path, height: int, context: _Context) -> Judgement:
@@ -155,7 +163,7 @@ def _judge_block(
 ) -> Judgement:
     """Say what a block that the path ends at is worth (steps 7.3 and 7.4)."""
     shown = display_hex(block.headers[0].block_hash)
-    bound, tolerance = _bound(block.headers)
+    bound, tolerance = _bound(block)
     lines = tuple(f"{header.raw.hex()} time {header.time}" for header in block.headers)
     steps = (*base.steps, Step("7.2", f"block {height} {shown}", lines))
     if block.confirmed_by is None:
@@ -182,47 +190,84 @@ def _judge_block(
     )
 
 
-def _bound(headers: Sequence[BitcoinHeader]) -> tuple[datetime, int]:
+def _bound(block: FoundBlock) -> tuple[datetime, int]:
     """Return the upper bound and the seconds added (step 7.4)."""
-    if len(headers) > BITCOIN_SUCCESSORS:
-        latest, tolerance = max(header.time for header in headers), _SUCCESSORS_TOLERANCE
+    if len(block.headers) > BITCOIN_SUCCESSORS:
+        latest, tolerance = max(header.time for header in block.headers), _SUCCESSORS_TOLERANCE
     else:
-        latest, tolerance = headers[0].time, _LONE_HEADER_TOLERANCE
-    return datetime.fromtimestamp(latest, UTC) + tolerance, int(tolerance.total_seconds())
+        latest, tolerance = block.headers[0].time, _LONE_HEADER_TOLERANCE
+    time = datetime.fromtimestamp(max(latest, block.not_earlier), UTC)
+    return time + tolerance, int(tolerance.total_seconds())
 
 
 def find_block(
     height: int, run: HeaderRun | None, bitcoin: TrustedBitcoin, known: KnownFacts
 ) -> FoundBlock | None:
-    """Return the block at a height from the saved headers or the archive (step 7.3).
+    """Return the block at a height, with those after it that are known to follow (step 7.3).
+
+    The block is the proof's where it has one, else the archive's. Those after it come from whoever
+    shows most of them: the proof, what was supplied, or the archive. A successor that nothing
+    confirms costs nothing to make up and does not count.
 
     Raises:
-        AttestationError: the saved header is not the block that a checkpoint, source or archive
-            has at that height.
-        FormatError, AttestationError: the headers cannot be read, do not link, or lack work.
+        AttestationError: the proof's block is not the one that a checkpoint, source or archive
+            has at that height; or its successors alone lead away from one, and nothing else
+            confirms the block.
+        FormatError, AttestationError: the proof's headers cannot be read, do not link, or lack
+            work.
     """
     archived = None
-    if known.archive is not None and height >= known.archive.first_height:
-        archived = archived_block(known.archive, height, bitcoin)
+    if known.archive is not None:
+        archived = archived_run(known.archive, height, bitcoin)
+    shown = archived.headers if archived else ()
+    not_earlier = archived.not_earlier if archived else 0
     if run is None:
-        return FoundBlock(archived, "header archive, policy checkpoint") if archived else None
+        return FoundBlock(shown, _BY_ARCHIVE, not_earlier) if shown else None
     headers = tuple(parse_header(raw) for raw in run.headers)
     verify_header_chain(headers)
-    claims = bitcoin_claims(height, len(headers), bitcoin, known)
-    if archived:
-        claims.append((0, archived[0].block_hash, "header archive, policy checkpoint"))
+    claims = bitcoin_claims(height, 1 + BITCOIN_SUCCESSORS, bitcoin, known)
+    # The successors of an archive's block count with it.
+    claims += [(offset, header.block_hash, _BY_ARCHIVE) for offset, header in enumerate(shown)]
+    by_itself = any(offset == 0 for offset, _, _ in claims)
     for offset, block_hash, who in claims:
-        if headers[offset].block_hash != block_hash:
+        within = offset == 0 if by_itself else offset < len(headers)
+        if within and headers[offset].block_hash != block_hash:
             raise AttestationError(
                 f"block {height + offset} is {display_hex(block_hash)} ({who}), the proof's header "
                 f"is {display_hex(headers[offset].block_hash)}",
                 code="bitcoin.block_not_on_chain",
             )
-    if not claims:
+    supplied = _supplied_run(height, headers[0], known)
+    best = max((_confirmed(each, claims) for each in (headers, supplied, shown)), key=len)
+    if not best:
         return FoundBlock(headers, None)
-    # A successor past what is confirmed costs nothing to make up: it must not shorten the bound.
-    confirmed = max(offset for offset, _, _ in claims)
-    return FoundBlock(headers[: confirmed + 1], claims[0][2])
+    return FoundBlock(best, min(claims, key=lambda claim: claim[0])[2], not_earlier)
+
+
+def _supplied_run(
+    height: int, block: BitcoinHeader, known: KnownFacts
+) -> tuple[BitcoinHeader, ...]:
+    """Return the headers supplied from outside for that block; none if they do not belong to it."""
+    run = known.headers.get(height)
+    try:
+        headers = tuple(parse_header(raw) for raw in run.headers) if run else ()
+        if headers:
+            verify_header_chain(headers)
+    except (AttestationError, FormatError):
+        return ()
+    return headers if headers[:1] == (block,) else ()
+
+
+def _confirmed(
+    headers: tuple[BitcoinHeader, ...], claims: Sequence[tuple[int, bytes, str]]
+) -> tuple[BitcoinHeader, ...]:
+    """Cut a run behind the last header that is known, and before the first that is another."""
+    end = min(
+        (o for o, h, _ in claims if o < len(headers) and headers[o].block_hash != h),
+        default=len(headers),
+    )
+    known = [offset for offset, _, _ in claims if offset < min(end, len(headers))]
+    return headers[: max(known, default=-1) + 1]
 
 
 def bitcoin_claims(
@@ -230,8 +275,7 @@ def bitcoin_claims(
 ) -> list[tuple[int, bytes, str]]:
     """Return what is believed of ``count`` blocks from a height on: offset, hash, who says so.
 
-    A checkpoint among the successors confirms the block too, since each header names the one
-    before it.
+    What is known of a successor confirms the block too, since each header names the one before it.
     """
     claims = []
     checkpoints = {checkpoint.height: checkpoint.block_hash for checkpoint in bitcoin.checkpoints}
@@ -241,6 +285,9 @@ def bitcoin_claims(
         confirmed = known.bitcoin.get(height + offset)
         if confirmed is not None:
             claims.append((offset, confirmed.block_hash, f"confirmed by {confirmed.confirmed_by}"))
+        archived = archived_run(known.archive, height + offset, bitcoin) if known.archive else None
+        if archived is not None:
+            claims.append((offset, archived.headers[0].block_hash, _BY_ARCHIVE))
     return claims
 
 

@@ -31,7 +31,7 @@ from anchor.proof.proof import (
     WitnessAttestation,
 )
 from anchor.verify import summary
-from anchor.verify.archive import settled_height
+from anchor.verify.archive import standing_of
 from anchor.verify.bitcoin import judge_opentimestamps, judge_tree
 from anchor.verify.evm import judge_evm
 from anchor.verify.inclusion import CheckpointReader, ReachedRoot, judge_log, log_steps
@@ -61,7 +61,8 @@ class Judge:
         known: blocks confirmed and headers supplied.
 
     Raises:
-        FormatError: the header archive in ``known`` does not lie on the policy's chain.
+        FormatError, AttestationError: the header archive in ``known`` does not lie on the
+            policy's chain.
     """
 
     def __init__(self, policy: Policy, *, now: datetime, known: KnownFacts | None = None) -> None:
@@ -71,7 +72,7 @@ class Judge:
         self.now = now
         self.known = known or KnownFacts()
         if self.known.archive is not None:
-            settled_height(self.known.archive, policy.bitcoin)
+            standing_of(self.known.archive, policy.bitcoin)
         self._reader = CheckpointReader(policy)
         self._remembered: dict[
             tuple[Attestation, tuple[SignedNote, ...]], Judgement | TokenFinding

@@ -55,7 +55,8 @@ class KnownFacts:
         evm: confirmed blocks by (chain id, number).
         drand: confirmed randomness of quicknet by round, 32 bytes in ``block_hash``.
         evm_headers: RLP of headers by (chain id, number); supplied, not believed.
-        headers: Bitcoin headers with successors, by height; supplied, not believed.
+        headers: Bitcoin headers with successors, by height; supplied, believed as far as
+            ``bitcoin`` or the policy has their hashes.
         archive: a header archive, or None.
     """
 

@@ -6,6 +6,7 @@ Registered beside those of ``generate.py``; ``docs/spec/verification.md`` has th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +15,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from anchor.formats.bitcoin import BitcoinHeader
 from anchor.formats.note import parse_note, sign_note
-from tests.evidence import Authority, Bitcoin, Log, Signer, whole_case
+from anchor.formats.ots.attestation import BitcoinAttestation
+from anchor.formats.ots.codec import parse_tree, serialize_tree
+from anchor.formats.ots.op import Sha256
+from anchor.formats.ots.timestamp import Timestamp
+from anchor.proof.proof import HeaderRun, OpenTimestampsAttestation
+from tests.evidence import CALENDAR, Authority, Bitcoin, Log, Signer, mine, whole_case
 from tests.vectors.making import Vector, case_vector, only, rooted, row, vector
 
 # -- keys and policies -----------------------------------------------------------------------------
@@ -178,3 +185,181 @@ def tsp_superseded_before_it_was_dated() -> Vector:
     superseded = x509.ReasonFlags.superseded
     at = datetime(2025, 12, 1, tzinfo=UTC)
     return _stolen(at, row("not_checked", "tsp.lapsed"), reason=superseded)
+
+
+# -- Bitcoin: made-up successors, archives, many attestations --------------------------------------
+
+
+def _archive(headers: Sequence[BitcoinHeader], first_height: int = 0) -> dict[str, Any]:
+    return {"first_height": first_height, "headers": [header.raw.hex() for header in headers]}
+
+
+def _on(headers: Sequence[BitcoinHeader], *times: int) -> list[BitcoinHeader]:
+    """Return the headers with more on top, dated as said and mined at no cost."""
+    grown = list(headers)
+    for time in times:
+        grown.append(mine(grown[-1].block_hash, b"\x66" * 32, time))
+    return grown
+
+
+def _forged_successors(
+    expect: dict[str, Any], known: Callable[[Bitcoin], dict[str, Any]], *checkpoints: int
+) -> Vector:
+    """The block is genuine; the six headers on it are of 1970 and cost nothing."""
+    case, bitcoin = whole_case(), Bitcoin()
+    mined = bitcoin.attestation(rooted(case))
+    for _ in range(6):
+        bitcoin.mine()
+    forged = tuple(header.raw for header in _on(bitcoin.headers[:1], *[1] * 6))
+    attestation = replace(mined, headers=(HeaderRun(0, forged),))
+    return case_vector(
+        "7.4",
+        case,
+        expect,
+        proof=only(case, attestation),
+        entries={"bitcoin": bitcoin.policy(*checkpoints)},
+        known=known(bitcoin),
+    )
+
+
+LONE = {"exit_status": 0, "headline": "2026-06-02T00:00:00Z"}
+WITH_SIX = {"exit_status": 0, "headline": "2026-06-01T03:00:00Z"}
+OFF_CHAIN = {"exit_status": 1, "rows": [row("failed", "bitcoin.block_not_on_chain")]}
+
+
+@vector
+def bitcoin_forged_successors_of_a_checkpoint() -> Vector:
+    return _forged_successors(LONE, lambda _: {}, 0)
+
+
+@vector
+def bitcoin_forged_successors_and_an_archive() -> Vector:
+    return _forged_successors(WITH_SIX, lambda b: {"archive": _archive(b.headers)}, 0)
+
+
+@vector
+def bitcoin_forged_successors_and_a_short_archive() -> Vector:
+    return _forged_successors(LONE, lambda b: {"archive": _archive(b.headers[:4])}, 0, 3)
+
+
+@vector
+def bitcoin_forged_successors_and_sources() -> Vector:
+    return _forged_successors(WITH_SIX, lambda b: _asked(b.headers[:7]))
+
+
+@vector
+def bitcoin_forged_successors_and_sources_that_know_the_block_alone() -> Vector:
+    return _forged_successors(LONE, lambda b: _asked(b.headers[:7], confirmed=1))
+
+
+@vector
+def bitcoin_forged_successors_away_from_a_checkpoint() -> Vector:
+    return _forged_successors(OFF_CHAIN, lambda _: {}, 6)
+
+
+def _asked(headers: Sequence[BitcoinHeader], confirmed: int = 7) -> dict[str, Any]:
+    """Return what sources said of the first blocks, and the headers that they gave."""
+    return {
+        "bitcoin": [
+            {"height": h, "hash": header.block_hash[::-1].hex(), "confirmed_by": "two sources"}
+            for h, header in enumerate(headers[:confirmed])
+        ],
+        "headers": [{"height": 0, "headers": [header.raw.hex() for header in headers]}],
+    }
+
+
+def _beyond(
+    expect: dict[str, Any],
+    *times: int,
+    network: str = "regtest",
+    from_checkpoint: bool = True,
+    **policy: Any,
+) -> Vector:
+    """The block lies on top of checkpoint 10, dated 2026-06-01T01:40:00Z, in an archive."""
+    case, bitcoin = whole_case(), Bitcoin()
+    for _ in range(11):
+        bitcoin.mine()
+    tree = Timestamp(rooted(case))
+    node = tree.add(Sha256())
+    node.attest(BitcoinAttestation(11))
+    block = mine(bitcoin.headers[10].block_hash, node.message, times[0])
+    headers = _on([*bitcoin.headers, block], *times[1:])
+    attestation = OpenTimestampsAttestation(rooted(case), CALENDAR, serialize_tree(tree))
+    first = 10 if from_checkpoint else 0
+    entries = bitcoin.policy(*sorted({first, 10}), **policy)
+    entries["checkpoints"][-1]["chain_work"] = f"{100:064x}"
+    return case_vector(
+        "7.3",
+        case,
+        expect,
+        proof=only(case, attestation),
+        entries={"bitcoin": {"minimum_chain_work": f"{100:064x}", **entries, "network": network}},
+        known={"archive": _archive(headers[first:], first)},
+    )
+
+
+YEAR_2010 = 1_262_304_000
+JUNE_2026 = 1_780_272_000 + 11 * 600
+SEVEN = [JUNE_2026 + 600 * n for n in range(7)]
+NOT_BELIEVED = {"exit_status": 4, "rows": [row("not_checked", "bitcoin.header_missing")]}
+
+
+@vector
+def bitcoin_archive_one_block_of_2010_on_a_checkpoint() -> Vector:
+    """The policy's minimum work is the checkpoint's own: one free block would be enough."""
+    return _beyond(NOT_BELIEVED, YEAR_2010)
+
+
+@vector
+def bitcoin_archive_seven_blocks_of_2010_on_a_checkpoint() -> Vector:
+    """With the work, still no earlier than the checkpoint: 01:40 and two hours."""
+    expect = {"exit_status": 0, "headline": "2026-06-01T03:40:00Z"}
+    return _beyond(expect, *[YEAR_2010] * 7)
+
+
+@vector
+def bitcoin_archive_dated_before_its_median() -> Vector:
+    return _beyond({"refused": "bitcoin.archive_time"}, YEAR_2010, from_checkpoint=False)
+
+
+@vector
+def bitcoin_archive_six_on_top() -> Vector:
+    expect = {"exit_status": 0, "headline": "2026-06-01T04:50:00Z"}
+    return _beyond(expect, *SEVEN, from_checkpoint=False)
+
+
+@vector
+def bitcoin_archive_five_on_top() -> Vector:
+    return _beyond(NOT_BELIEVED, *SEVEN[:6], from_checkpoint=False)
+
+
+@vector
+def bitcoin_archive_lacks_the_work_that_the_policy_wants() -> Vector:
+    return _beyond(NOT_BELIEVED, *SEVEN, minimum_work_beyond_checkpoint=f"{15:064x}")
+
+
+@vector
+def bitcoin_archive_has_the_work_that_the_policy_wants() -> Vector:
+    expect = {"exit_status": 0}
+    return _beyond(expect, *SEVEN, minimum_work_beyond_checkpoint=f"{14:064x}")
+
+
+def _attested(count: int, expect: dict[str, Any]) -> Vector:
+    case = whole_case()
+    mined = case.proof.attestations[3]
+    tree = parse_tree(mined.tree, mined.root_hash)
+    for height in range(1, count):
+        tree.add(Sha256()).attest(BitcoinAttestation(height))
+    many = replace(mined, tree=serialize_tree(tree))
+    return case_vector("7.1", case, expect, proof=only(case, many))
+
+
+@vector
+def ots_sixteen_bitcoin_attestations() -> Vector:
+    """Fifteen of them without a header, which takes nothing from the one that has it."""
+    return _attested(16, {"exit_status": 0, "rows": [row("verified", "bitcoin.verified")]})
+
+
+@vector
+def ots_seventeen_bitcoin_attestations() -> Vector:
+    return _attested(17, {"exit_status": 1, "rows": [row("failed", "ots.bitcoin_attestations")]})

@@ -12,7 +12,8 @@ from anchor.formats.encoding import parse_utc
 from anchor.formats.ots.codec import parse_detached
 from anchor.proof.codec import proof_from_json
 from anchor.proof.policy import parse_policy
-from anchor.verify import ConfirmedBlock, Judge, KnownFacts, Verdict
+from anchor.proof.proof import HeaderRun
+from anchor.verify import ConfirmedBlock, HeaderArchive, Judge, KnownFacts, Verdict
 
 FOLDER = Path(__file__).parent / "verdicts"
 
@@ -24,7 +25,22 @@ def known_facts(value: dict[str, Any]) -> KnownFacts:
         )
         for item in value.get("evm", [])
     }
-    return KnownFacts(evm=evm)
+    bitcoin = {
+        item["height"]: ConfirmedBlock(bytes.fromhex(item["hash"])[::-1], item["confirmed_by"])
+        for item in value.get("bitcoin", [])
+    }
+    headers = {
+        item["height"]: HeaderRun(item["height"], tuple(map(bytes.fromhex, item["headers"])))
+        for item in value.get("headers", [])
+    }
+    archive = value.get("archive")
+    return KnownFacts(
+        evm=evm,
+        bitcoin=bitcoin,
+        headers=headers,
+        archive=archive
+        and HeaderArchive(archive["first_height"], bytes.fromhex("".join(archive["headers"]))),
+    )
 
 
 def judge_vector(vector: dict[str, Any]) -> Verdict:

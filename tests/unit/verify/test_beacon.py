@@ -20,7 +20,7 @@ from tests.evidence import Bitcoin
 
 HEIGHT = 2
 CHAIN = Bitcoin()
-for _ in range(9):
+for _ in range(12):
     CHAIN.mine()
 HEADER = CHAIN.headers[HEIGHT]
 RUN = HeaderRun(HEIGHT, tuple(header.raw for header in CHAIN.headers[HEIGHT : HEIGHT + 7]))
