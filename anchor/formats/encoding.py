@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ from anchor import limits
 from anchor.errors import FormatError, LimitExceededError, NonCanonicalError
 
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]*", re.ASCII)
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _UTC: Final = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6}))?Z", re.ASCII
 )
@@ -123,6 +126,13 @@ def _parse_base(text: object, *, url: bool, max_bytes: int, what: str) -> bytes:
     text = _text(text, what)
     if len(text) > 4 * (max_bytes // 3 + 1):
         raise LimitExceededError(f"{what} is longer than {max_bytes} bytes")
+    # What decodes, by whatever rules, to bytes that encode to this text is right; the rest of this
+    # function only finds out what is wrong.
+    with contextlib.suppress(ValueError):
+        raw = text.encode("ascii")
+        quick = binascii.a2b_base64(raw.translate(_STANDARD) + b"==" if url else raw)
+        if len(quick) <= max_bytes and (base64url(quick) if url else base64_text(quick)) == text:
+            return quick
     name = "base64url" if url else "base64"
     try:
         if url:
@@ -162,12 +172,14 @@ def parse_base64url(text: object, *, max_bytes: int, what: str) -> bytes:
 
 def base64_text(data: bytes) -> str:
     """Write padded standard base64."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def base64url(data: bytes) -> str:
     """Write base64url without padding."""
-    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+    return (
+        binascii.b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
+    )
 
 
 # -- JSON ------------------------------------------------------------------------------------------
@@ -189,7 +201,8 @@ def parse_json(data: bytes | str, *, max_bytes: int, what: str) -> Any:
     if text.startswith("\ufeff"):
         raise NonCanonicalError(f"{what} starts with a byte order mark")
     raw = data if isinstance(data, bytes) else text.encode()
-    if _json_depth(raw) > limits.MAX_JSON_DEPTH:
+    openings = raw.count(b"[") + raw.count(b"{")  # no document is deeper than it has of these
+    if openings > limits.MAX_JSON_DEPTH and _json_depth(raw) > limits.MAX_JSON_DEPTH:
         raise LimitExceededError(
             f"{what} is nested deeper than {limits.MAX_JSON_DEPTH} levels",
             code="format.json.depth",

@@ -9,13 +9,15 @@ Specification: ``docs/spec/record.md``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from anchor.records.fields import Field
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kind:
     """One kind of record.
 
@@ -31,15 +33,20 @@ class Kind:
     fields: tuple[Field, ...]
     original: bool = True
 
-    @property
+    @cached_property
     def open_fields(self) -> tuple[Field, ...]:
         """Return its own fields that are never withheld."""
         return tuple(field for field in self.fields if field.open)
 
-    @property
+    @cached_property
     def hidden_fields(self) -> tuple[Field, ...]:
         """Return its fields that can be withheld, those of every kind included."""
         return (*(field for field in self.fields if not field.open), *COMMON)
+
+    @cached_property
+    def types(self) -> Mapping[str, str]:
+        """Return the type of each field by name, those of every kind included."""
+        return {field.name: field.type for field in (*self.fields, *COMMON)}
 
 
 def _want(name: str, type_: str, meaning: str) -> Field:

@@ -23,7 +23,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ from anchor.formats.encoding import base64url, parse_base64url, parse_json
 SALT_BYTES: Final = 16
 _MAX_SALT_BYTES: Final = 64
 _ALGORITHM: Final = "EdDSA"
+_DIGEST: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]", re.ASCII)
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _RESERVED: Final = frozenset(("_sd", "_sd_alg", "..."))
 
 
@@ -52,18 +55,15 @@ class Disclosure:
         salt: at least 16 bytes that nobody can guess.
         name: the field's name.
         value: JSON without floats.
-        text: the disclosure as it is passed on; its digest is of these characters.
+        text: the disclosure as it is passed on.
+        digest: what ``_sd`` lists: base64url of the SHA-256 of the text.
     """
 
     salt: bytes
     name: str
     value: Any
     text: str
-
-    @property
-    def digest(self) -> str:
-        """Return what ``_sd`` lists: base64url of the SHA-256 of the text."""
-        return base64url(hashlib.sha256(self.text.encode()).digest())
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +132,7 @@ def parse_sd_jwt(data: str | bytes) -> SdJwt:
         VerificationError: a disclosure belongs to no digest, comes twice, or names a field that is
             there already.
     """
-    if len(data) > limits.MAX_RECORD_BYTES:
-        raise LimitExceededError(
-            f"record of {len(data)} bytes, at most {limits.MAX_RECORD_BYTES} are read"
-        )
+    _check_size(len(data), 0)
     try:
         text = data.decode("ascii") if isinstance(data, bytes) else data
     except UnicodeDecodeError:
@@ -148,14 +145,8 @@ def parse_sd_jwt(data: str | bytes) -> SdJwt:
             "the record does not end in a tilde: it is a bare JWT, cut short, or has a key binding",
             code="record.end",
         )
-    if len(rest) > limits.MAX_RECORD_DISCLOSURES:
-        raise LimitExceededError(
-            f"{len(rest)} disclosures, at most {limits.MAX_RECORD_DISCLOSURES} are read"
-        )
-    media_type, payload = _parse_jwt(jwt)
-    sd_jwt = SdJwt(jwt, media_type, payload, tuple(map(parse_disclosure, rest)))
-    _check_disclosures(sd_jwt)
-    return sd_jwt
+    _check_size(0, len(rest))
+    return _joined(jwt, map(parse_disclosure, rest))
 
 
 def parse_disclosure(text: str) -> Disclosure:
@@ -164,7 +155,10 @@ def parse_disclosure(text: str) -> Disclosure:
     Raises:
         FormatError: it is not ``[salt, name, value]`` with a salt that is long enough.
     """
-    parts = _parse_part(text, "disclosure")
+    return _disclosure(text, _parse_part(text, "disclosure"))
+
+
+def _disclosure(text: str, parts: Any) -> Disclosure:
     if not isinstance(parts, list) or len(parts) != 3:
         raise FormatError("a disclosure is an array of salt, name and value")
     salt, name, value = parts
@@ -177,7 +171,27 @@ def parse_disclosure(text: str) -> Disclosure:
             code="record.salt",
         )
     _refuse_reserved(value)
-    return Disclosure(raw, name, value, text)
+    digest = base64url(hashlib.sha256(text.encode()).digest())
+    return Disclosure(raw, name, value, text, digest)
+
+
+def _check_size(n_bytes: int, n_disclosures: int) -> None:
+    if n_bytes > limits.MAX_RECORD_BYTES:
+        raise LimitExceededError(
+            f"record of {n_bytes} bytes, at most {limits.MAX_RECORD_BYTES} are read"
+        )
+    if n_disclosures > limits.MAX_RECORD_DISCLOSURES:
+        raise LimitExceededError(
+            f"{n_disclosures} disclosures, at most {limits.MAX_RECORD_DISCLOSURES} are read"
+        )
+
+
+def _joined(jwt: str, disclosures: Iterable[Disclosure]) -> SdJwt:
+    """Read a JWT and see that disclosures, read already, belong to it."""
+    media_type, payload = _parse_jwt(jwt)
+    sd_jwt = SdJwt(jwt, media_type, payload, tuple(disclosures))
+    _check_disclosures(sd_jwt)
+    return sd_jwt
 
 
 def _parse_part(text: str, what: str) -> Any:
@@ -212,7 +226,10 @@ def _check_digests(payload: Mapping[str, Any]) -> None:
         raise FormatError("the record's _sd_alg is not sha-256", code="record.sd_alg")
     if not isinstance(digests, list) or len(digests) > limits.MAX_RECORD_DISCLOSURES:
         raise FormatError("the record's _sd is no array, or a longer one than is read")
+    # One pattern says the same of a right digest; the rest of the loop finds out what is wrong.
     for item in digests:
+        if isinstance(item, str) and _DIGEST.fullmatch(item):
+            continue
         if len(parse_base64url(item, max_bytes=32, what="digest in _sd")) != 32:
             raise FormatError("a digest in _sd has 32 bytes")
     if sorted(set(digests)) != digests:
@@ -222,17 +239,17 @@ def _check_digests(payload: Mapping[str, Any]) -> None:
 
 def _refuse_reserved(value: Any) -> None:
     """Refuse names that would make another reader unfold more fields; depth is bounded already."""
-    for name, item in _members(value):
-        if name in _RESERVED:
-            raise FormatError(f"the name {name!r} stands inside a value", code="record.reserved")
-        _refuse_reserved(item)
-
-
-def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    items: Iterable[Any] = ()
     if isinstance(value, dict):
-        yield from value.items()
+        if not _RESERVED.isdisjoint(value):
+            name = min(_RESERVED.intersection(value))
+            raise FormatError(f"the name {name!r} stands inside a value", code="record.reserved")
+        items = value.values()
     elif isinstance(value, list):
-        yield from (("", item) for item in value)
+        items = value
+    for item in items:
+        if isinstance(item, dict | list):
+            _refuse_reserved(item)
 
 
 def _check_disclosures(sd_jwt: SdJwt) -> None:
@@ -262,7 +279,9 @@ def make_disclosure(salt: bytes, name: str, value: Any) -> Disclosure:
     Raises:
         FormatError: a value that :func:`parse_disclosure` would not read back.
     """
-    return parse_disclosure(base64url(_compact([base64url(salt), name, value])))
+    raw = _compact([base64url(salt), name, value])
+    parts = parse_json(raw, max_bytes=limits.MAX_RECORD_BYTES, what="disclosure")
+    return _disclosure(base64url(raw), parts)
 
 
 def sign_sd_jwt(
@@ -287,7 +306,8 @@ def sign_sd_jwt(
     header = base64url(_compact({"alg": _ALGORITHM, "typ": media_type}))
     signing_input = f"{header}.{base64url(_compact(whole))}"
     jwt = f"{signing_input}.{base64url(sign(signing_input.encode()))}"
-    return parse_sd_jwt("~".join((jwt, *(disclosure.text for disclosure in disclosures), "")))
+    _check_size(len(jwt) + sum(len(item.text) + 1 for item in disclosures) + 1, len(disclosures))
+    return _joined(jwt, disclosures)
 
 
 def verify_sd_jwt(sd_jwt: SdJwt, public_key: bytes) -> None:
@@ -309,7 +329,6 @@ def verify_sd_jwt(sd_jwt: SdJwt, public_key: bytes) -> None:
 
 def _compact(value: Any) -> bytes:
     try:
-        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return text.encode()
+        return _ENCODER.encode(value).encode()
     except (TypeError, ValueError, RecursionError):
         raise FormatError("the record holds a value that JSON cannot carry") from None

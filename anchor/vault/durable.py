@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +36,20 @@ def flush(descriptor: int) -> None:
             fcntl(descriptor, F_FULLFSYNC)
             return
     os.fsync(descriptor)
+
+
+def flush_all(descriptors: Sequence[int]) -> None:
+    """Make open files durable: first have all of them written, then wait for each.
+
+    Flushed one after the other, each new file has the journal written for itself; asked beforehand
+    for all of them, Linux writes it once, which takes less than half the time.
+    """
+    if hasattr(os, "posix_fadvise"):
+        for descriptor in descriptors:
+            with contextlib.suppress(OSError):  # advice; what follows does not count on it
+                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    for descriptor in descriptors:
+        flush(descriptor)
 
 
 def flush_folder(folder: Path) -> None:
@@ -67,18 +81,31 @@ def scratch_file(scratch: Path) -> Path:
 
 def write_scratch(scratch: Path, data: bytes, *, mode: int = 0o444) -> Path:
     """Write a file in ``tmp/`` and flush it; return where it is. The caller names or drops it."""
-    path = scratch_file(scratch)
-    try:
-        with path.open("xb") as file:
+    (path,) = write_scratches(scratch, [data], mode=mode)
+    return path
+
+
+def write_scratches(scratch: Path, contents: Sequence[bytes], *, mode: int = 0o444) -> list[Path]:
+    """Write files in ``tmp/``, then flush them all; return where they are, or leave none.
+
+    A few hundred at most: all are open at once.
+    """
+    paths: list[Path] = []
+    with contextlib.ExitStack() as opened, contextlib.ExitStack() as undo:
+        descriptors = []
+        for data in contents:
+            path = scratch_file(scratch)
+            file = opened.enter_context(path.open("xb"))
+            undo.callback(discard, path)
             file.write(data)
             file.flush()
             if hasattr(os, "fchmod"):
                 os.fchmod(file.fileno(), mode)
-            flush(file.fileno())
-    except BaseException:
-        discard(path)
-        raise
-    return path
+            paths.append(path)
+            descriptors.append(file.fileno())
+        flush_all(descriptors)
+        undo.pop_all()
+    return paths
 
 
 def give_name(scratch: Path, path: Path) -> None:

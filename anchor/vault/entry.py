@@ -109,8 +109,7 @@ def _summary(record: Record, fields: Mapping[str, Any]) -> str:
 
 def _parents(record: Record, fields: Mapping[str, Any]) -> tuple[str, ...]:
     """Return everything that the record refers to, ``parents`` first."""
-    types = {field.name: field.type for field in record.kind.fields}
     found = list(fields.get("parents", ()))
     for name, value in fields.items():
-        found += {"ref": [value], "refs": value}.get(types.get(name, ""), ())
+        found += {"ref": [value], "refs": value}.get(record.kind.types[name], ())
     return tuple(dict.fromkeys(found))

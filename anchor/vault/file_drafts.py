@@ -27,11 +27,16 @@ LATE_AFTER: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file that is kept: its name in records, the original, and when it was last written."""
+    """A file that is kept: its name in records, the original, and when it was last written.
+
+    Attributes:
+        where: its bytes in the vault, while the original has no name yet; None: under its name.
+    """
 
     name: str
     kept: KeptObject
     modified: datetime
+    where: Path | None = None
 
     def attachment(self, role: str) -> Attachment:
         """Return the file as part of a draft."""
@@ -77,7 +82,7 @@ def generation_draft(
         mode: how it was captured.
         fields: what is known besides; goes before what the file says.
     """
-    found = {} if pool is None else read_fields(vault, file.kept, pool)
+    found = {} if pool is None else read_fields(vault, file, pool)
     lag = file.lag(now)
     return Draft(
         "generation",
@@ -90,12 +95,14 @@ def generation_draft(
     )
 
 
-def read_fields(vault: Vault, kept: KeptObject, pool: CapturePool) -> dict[str, Any]:
+def read_fields(vault: Vault, file: KeptFile, pool: CapturePool) -> dict[str, Any]:
     """Return the fields of a generation record that an image tells of itself."""
     from anchor.capture import FileDigests, generation_fields  # noqa: PLC0415 - slow to load
 
+    kept = file.kept
     digests = FileDigests(kept.size, kept.sha256.hex(), kept.sha3_256.hex())
     try:
-        return generation_fields(pool.read(vault.objects.path(kept.sha256), digests=digests))
+        where = file.where or vault.objects.path(kept.sha256)
+        return generation_fields(pool.read(where, digests=digests))
     except VestigeError as error:
         return {"parser": f"could not be read: {error.message}"}

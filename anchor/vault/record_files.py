@@ -16,12 +16,10 @@ from anchor import limits
 from anchor.client.local_file import load_bytes
 from anchor.errors import StoreConflictError
 from anchor.records.record import Record, parse_record
-from anchor.vault.durable import discard, flush_folder, give_name, translated, write_scratch
+from anchor.vault.durable import discard, flush_folder, give_name, translated, write_scratches
 from anchor.vault.layout import Layout
 
 _RUBBISH_AFTER_S: Final = 24 * 3600
-_THREADS: Final = 8
-_THREADS_FROM: Final = 4
 
 
 class RecordFiles:
@@ -55,10 +53,11 @@ class RecordFiles:
         """
         named: list[Path] = []
         waiting: list[Path] = []
+        contents = [record.sd_jwt.serialize().encode("ascii") for record in records]
         try:
             with translated(self._layout.records):
-                self._write_scratch(records, waiting)
-                for record, scratch in zip(records, tuple(waiting), strict=True):
+                waiting += write_scratches(self._layout.scratch, contents)
+                for record, scratch in zip(records, waiting, strict=True):
                     path = self._layout.record(record.seq)
                     give_name(scratch, path)
                     named.append(path)
@@ -71,28 +70,6 @@ class RecordFiles:
             for path in waiting:
                 discard(path)
             raise
-
-    def _write_scratch(self, records: Sequence[Record], written: list[Path]) -> None:
-        """Write the files where they have no name yet, several at a time: flushes overlap."""
-
-        def write(record: Record) -> Path:
-            return write_scratch(self._layout.scratch, record.sd_jwt.serialize().encode("ascii"))
-
-        if len(records) < _THREADS_FROM:
-            for record in records:
-                written.append(write(record))  # noqa: PERF401 - what is there when one fails counts
-            return
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one record needs none
-
-        failures = []
-        with ThreadPoolExecutor(_THREADS) as threads:
-            for future in [threads.submit(write, record) for record in records]:
-                try:
-                    written.append(future.result())
-                except OSError as error:
-                    failures.append(error)
-        if failures:
-            raise failures[0]
 
     def numbers(self) -> list[int]:
         """Return the numbers of all records; they are contiguous from 0.

@@ -21,21 +21,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Final
 
 from anchor.errors import NotFoundError, StoreConflictError, UsageError, VestigeError
-from anchor.records.kinds import COMMON, KINDS, RECOVERY_KINDS
+from anchor.records.kinds import KINDS, RECOVERY_KINDS
 from anchor.records.record import Actor, Beacon, Capture, Record, build_record
 from anchor.records.sdjwt import SALT_BYTES
 from anchor.vault.clock import claimed_time, local_now
 from anchor.vault.draft import Attachment, Draft
+from anchor.vault.objects import Keeping
 from anchor.vault.signer import Signer
 from anchor.vault.source import open_source
 from anchor.vault.vault import Vault, Writer
 
 _BATCH_RECORDS: Final = 256
 _THREADS: Final = 8
+_THREADS_FROM: Final = 2
 
 FileEntry = dict[str, Any]
 """A file entry as a record carries it."""
@@ -156,36 +157,35 @@ class Recorder:
     # -- files -------------------------------------------------------------------------------------
 
     def _keep_files(self, drafts: Sequence[Draft]) -> list[_Ready | VestigeError]:
-        """Keep the originals of all drafts, several at a time; their folders are flushed last."""
-        folders: set[Path] = set()
+        """Keep the originals of all drafts, several at a time; they are made durable together."""
+        with self._vault.objects.keeping() as keeping:
 
-        def ready(draft: Draft) -> _Ready | VestigeError:
-            try:
-                return _Ready(draft, [self._keep(item, folders) for item in draft.files])
-            except VestigeError as error:
-                return error
+            def ready(draft: Draft) -> _Ready | VestigeError:
+                try:
+                    return _Ready(draft, [self._keep(item, keeping) for item in draft.files])
+                except VestigeError as error:
+                    return error
 
-        if sum(len(draft.files) for draft in drafts) < 2:
-            kept = [ready(draft) for draft in drafts]
-        else:
-            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a note needs none
+            unkept = sum(item.kept is None for draft in drafts for item in draft.files)
+            if unkept < _THREADS_FROM:
+                found = [ready(draft) for draft in drafts]
+            else:
+                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - a note needs none
 
-            with ThreadPoolExecutor(_THREADS) as threads:
-                kept = list(threads.map(ready, drafts))
-        self._vault.objects.flush(folders)
-        return kept
+                with ThreadPoolExecutor(_THREADS) as threads:
+                    found = list(threads.map(ready, drafts))
+            keeping.commit()
+        return found
 
-    def _keep(self, item: Attachment, folders: set[Path]) -> FileEntry:
-        objects = self._vault.objects
+    def _keep(self, item: Attachment, keeping: Keeping) -> FileEntry:
         if item.kept is not None:
             name, kept = item.name, item.kept
         elif item.data is not None:
-            name = item.name
-            kept = objects.keep_bytes(item.data, item.name or "", unflushed=folders)
+            name, kept = item.name, keeping.add_bytes(item.data, item.name or "")
         elif item.path is not None:
             layout = self._vault.layout
             with open_source(item.path, layout, allow_empty=item.allow_empty) as source:
-                name, kept = item.name or source.name, objects.keep(source, unflushed=folders)
+                name, kept = item.name or source.name, keeping.add(source)
         else:
             raise UsageError("an attachment without a path or bytes", code="usage.attachment")
         entry: FileEntry = {
@@ -204,7 +204,7 @@ class Recorder:
         if (kind == "genesis") != (seq == 0):
             why = "the project has a genesis already" if seq else "the project has no genesis yet"
             raise StoreConflictError(why, code="vault.genesis", hint="vestige init makes it")
-        if self._is_closed(writer) and kind != "key_revoke":
+        if writer.is_closed and kind != "key_revoke":
             raise StoreConflictError(
                 "the project is closed; only key_revoke may follow", code="vault.closed"
             )
@@ -219,10 +219,6 @@ class Recorder:
                 )
         for reference in references(draft):
             self._check_reference(reference, draft, writer)
-
-    def _is_closed(self, writer: Writer) -> bool:
-        waiting = any(record.kind.name == "close" for record in writer.waiting)
-        return waiting or self._vault.index.last_of_kind("close") is not None
 
     def _check_reference(self, reference: str, draft: Draft, writer: Writer) -> None:
         seq, _, number = reference.partition(".")
@@ -242,9 +238,8 @@ class Recorder:
 
     def _target(self, seq: int, writer: Writer) -> tuple[str, set[int]]:
         """Return the kind and file numbers of an earlier record."""
-        for record in writer.waiting:
-            if record.seq == seq:
-                return record.kind.name, set(record.files)
+        if (record := writer.waiting.get(seq)) is not None:
+            return record.kind.name, set(record.files)
         entry = self._vault.index.entry(seq) if seq >= 0 else None
         if entry is None:
             raise NotFoundError(
@@ -258,10 +253,11 @@ class Recorder:
 def references(draft: Draft) -> Iterator[str]:
     """Yield every reference that a draft makes."""
     row = KINDS.get(draft.kind)
-    types = {field.name: field.type for field in (*(row.fields if row else ()), *COMMON)}
+    if row is None:
+        return
     for name, value in draft.fields.items():
         if value is not None:
-            yield from {"ref": [value], "refs": value}.get(types.get(name, ""), ())
+            yield from {"ref": [value], "refs": value}.get(row.types.get(name, ""), ())
 
 
 @cache

@@ -88,10 +88,10 @@ def recorded_name(real: Path, layout: Layout) -> str:
 def _real(path: Path, layout: Layout) -> Path:
     with translated(path):
         given = Path(os.path.normpath(path.absolute()))
-        real = given.resolve(strict=True)
+        real = Path(os.path.realpath(given, strict=True))
         # The working folder itself may be reached by a link; only what comes below it matters.
-        inside = _below(given, layout.work) or any(
-            _below(folder.resolve(), layout.work) for folder in given.parents
+        inside = _below(given, layout.work) or (
+            given != real and any(_below(folder.resolve(), layout.work) for folder in given.parents)
         )
     leaves = not _below(real, layout.work) if inside else given.is_symlink()
     if leaves:
@@ -106,4 +106,4 @@ def _real(path: Path, layout: Layout) -> Path:
 
 
 def _below(path: Path, folder: Path) -> bool:
-    return path == folder or folder in path.parents
+    return path == folder or path.is_relative_to(folder)

@@ -274,7 +274,7 @@ class Writer:
     Attributes:
         tip: where the next record goes.
         keys: the keys that the records so far name.
-        waiting: what was added and is not written yet.
+        waiting: what was added and is not written yet, by number.
         branched: a ``branch`` record was written.
     """
 
@@ -282,8 +282,16 @@ class Writer:
         self._vault = vault
         self.tip = tip
         self.keys = ProjectKeys(vault.index.project_keys())
-        self.waiting: list[Record] = []
+        self.waiting: dict[int, Record] = {}
         self.branched = False
+        self._closed: bool | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether a ``close`` is among the records, those waiting included."""
+        if self._closed is None:
+            self._closed = self._vault.index.last_of_kind("close") is not None
+        return self._closed
 
     def add(self, record: Record) -> None:
         """Take a record up; it is in the vault after :meth:`commit`.
@@ -293,7 +301,8 @@ class Writer:
         """
         self.tip.append(record)
         self.keys.learn(record)
-        self.waiting.append(record)
+        self.waiting[record.seq] = record
+        self._closed = self.is_closed or record.kind.name == "close"
 
     def commit(self) -> list[Record]:
         """Write what was added; durable on return, all of it or (after an error) nothing.
@@ -301,7 +310,7 @@ class Writer:
         Raises:
             StoreUnavailableError: the disk is full or failing.
         """
-        records, self.waiting = self.waiting, []
+        records, self.waiting = list(self.waiting.values()), {}
         if not records:
             return []
         vault = self._vault

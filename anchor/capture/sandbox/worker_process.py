@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,7 +90,7 @@ class WorkerProcess:
         self._deadline = time.monotonic() + CAPTURE_TIME_S + grace_s
         self._channel.settimeout(CAPTURE_TIME_S)
         try:
-            socket.send_fds(self._channel, [json_bytes(asdict(limits))], [descriptor])
+            socket.send_fds(self._channel, [_request(limits)], [descriptor])
         except OSError:
             self.close()
 
@@ -196,6 +197,11 @@ def _with_c2pa(metadata: Metadata, content: bytes | None, notes: list[str]) -> M
     if tool is None and isinstance(generator, str):
         tool = generator
     return replace(metadata, tool=tool, fields={**metadata.fields, **read})
+
+
+@cache
+def _request(limits: CaptureLimits) -> bytes:
+    return json_bytes(asdict(limits))
 
 
 def _ending(status: int | None) -> str:

@@ -78,9 +78,15 @@ class Settling:
         """Take out the files that held still, oldest write first, and those that vanished."""
         settled: list[Settled] = []
         vanished: list[Path] = []
-        for path, candidate in list(self._waiting.items()):
-            if now < candidate.not_before or now - candidate.since < _QUIET_S[candidate.what]:
-                continue
+        held = [
+            (candidate.signature[1], path, candidate)
+            for path, candidate in self._waiting.items()
+            if now >= candidate.not_before and now - candidate.since >= _QUIET_S[candidate.what]
+        ]
+        held.sort(key=lambda item: item[0])
+        for _, path, candidate in held:
+            if len(settled) == limit:
+                break
             status = look(path)
             if status is None:
                 del self._waiting[path]
@@ -88,11 +94,9 @@ class Settling:
             elif (signature := signature_of(status)) != candidate.signature:
                 candidate.signature, candidate.since = signature, now
             else:
+                del self._waiting[path]
                 settled.append(Settled(path, signature))
-        settled.sort(key=lambda item: item.signature[1])
-        for item in settled[:limit]:
-            del self._waiting[item.path]
-        return settled[:limit], vanished
+        return settled, vanished
 
     def finish(self, item: Settled, *, refused: bool = False) -> None:
         """Say that a file was dealt with."""

@@ -29,6 +29,7 @@ from anchor.records.record import Record
 from anchor.vault.draft import Draft
 from anchor.vault.file_drafts import KeptFile, generation_draft
 from anchor.vault.media_type import media_type_of
+from anchor.vault.objects import Keeping
 from anchor.vault.recorder import Recorder
 from anchor.vault.source import open_source
 from anchor.vault.vault import Vault
@@ -169,28 +170,46 @@ class Watcher:
         due, vanished = self._settling.due(time.monotonic(), _BATCH_FILES)
         for path in vanished:
             self._attempts.pop(path, None)
-        drafts = list(readers.map(self._draft, due))
-        had_written = self._finish_written()
-        if not due:
-            return had_written
-        self._vault.refresh()
-        items: dict[bytes, Settled] = {}
-        chosen: list[Draft] = []
+        keeping = self._vault.objects.keeping()
+        try:
+            drafts = list(readers.map(lambda item: self._draft(item, keeping), due))
+            had_written = self._finish_written()
+            if not due:
+                return had_written
+            self._vault.refresh()
+            chosen = self._choose(due, drafts)
+        except BaseException:
+            keeping.close()
+            raise
+        written = writer.submit(self._write, keeping, list(chosen.values()))
+        self._written = (list(chosen), written)
+        return True
+
+    def _choose(
+        self, due: Sequence[Settled], drafts: Sequence[Draft | VestigeError | None]
+    ) -> dict[Settled, Draft]:
+        """Return what is to be recorded: images whose content has no record yet."""
+        contents: set[bytes] = set()
+        chosen: dict[Settled, Draft] = {}
         for item, made in zip(due, drafts, strict=True):
             if isinstance(made, VestigeError):
                 self._failed(item, made)
             elif made is None:
                 self._settling.finish(item)
-            elif (content := _content(made)) in items or self._vault.index.where(content):
+            elif (content := _content(made)) in contents or self._vault.index.where(content):
                 self._settling.finish(item)
                 self._tell(Happening("known", item.path))
             else:
-                items[content] = item
-                chosen.append(made)
-        if chosen:
-            written = writer.submit(self._recorder.append_many, chosen)
-            self._written = (list(items.values()), written)
-        return True
+                contents.add(content)
+                chosen[item] = made
+        return chosen
+
+    def _write(self, keeping: Keeping, drafts: list[Draft]) -> list[Record | VestigeError]:
+        """Make originals durable, then their records."""
+        with keeping:
+            if drafts:
+                keeping.commit()
+            return self._recorder.append_many(drafts)
 
     def _finish_written(self) -> bool:
         """Wait for the batch that is being written, if there is one, and say what became of it."""
@@ -210,7 +229,7 @@ class Watcher:
                 self._tell(Happening("recorded", item.path, record))
         return True
 
-    def _draft(self, item: Settled) -> Draft | VestigeError | None:
+    def _draft(self, item: Settled, keeping: Keeping) -> Draft | VestigeError | None:
         """Keep a file and read it; None if it is no image."""
         vault = self._vault
         try:
@@ -219,8 +238,8 @@ class Watcher:
                 os.lseek(source.descriptor, 0, os.SEEK_SET)
                 if not media_type_of(head, source.name).startswith("image/"):
                     return None
-                kept = vault.objects.keep(source)
-                file = KeptFile(source.name, kept, source.modified)
+                kept = keeping.add(source)
+                file = KeptFile(source.name, kept, source.modified, keeping.path(kept))
             now = datetime.now(UTC)
             return generation_draft(vault, file, self._pool, now=now, mode="watch_folder")
         except VestigeError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import resource
+import stat
 from pathlib import Path
 
 import pytest
@@ -215,3 +217,79 @@ def test_media_types_come_from_the_content_first(layout: Layout):
         "application/octet-stream", "application/x-krita",
     )  # fmt: skip
     assert keep(layout, layout.work / "words.txt").media_type == "text/plain"
+
+
+# -- many together ---------------------------------------------------------------------------------
+
+
+def test_no_name_is_given_before_everything_is_flushed(layout: Layout, monkeypatch):
+    """After a power cut a name would stand for bytes that are not there."""
+    calls: list[str] = []
+    for name in ("fsync", "link"):
+        real = getattr(os, name)
+
+        def told(*given, name=name, real=real):
+            is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(given[0]).st_mode)
+            calls.append("folder" if is_folder else name)
+            return real(*given)
+
+        monkeypatch.setattr(os, name, told)
+    with ObjectStore(layout).keeping() as keeping:
+        for number in range(5):
+            keeping.add_bytes(b"%d" % number)
+        keeping.add_bytes(bytes(1 << 20))
+        assert originals(layout) == []
+        keeping.commit()
+    in_order = sorted(calls, key=["fsync", "link", "folder"].index)
+    assert calls == in_order
+    assert calls.count("fsync") == calls.count("link") == 6
+    assert len(originals(layout)) == 6
+
+
+def test_more_small_files_than_a_process_may_open(layout: Layout):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 300, hard))
+    try:
+        with ObjectStore(layout).keeping() as keeping:
+            kept = [keeping.add_bytes(b"%d" % number) for number in range(700)]
+            keeping.commit()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert [ObjectStore(layout).verify(item.sha256) for item in kept[::100]] == [1] + [3] * 6
+    assert scratch(layout) == []
+
+
+def test_what_is_not_committed_leaves_nothing(layout: Layout):
+    before = os.listdir("/proc/self/fd")
+    with ObjectStore(layout).keeping() as keeping:
+        kept = [
+            keeping.add_bytes(b"cat"),
+            keeping.add_bytes(b"cat"),
+            keeping.add_bytes(bytes(1 << 20)),
+        ]
+        assert keeping.path(kept[0]).read_bytes() == b"cat"
+    assert (scratch(layout), originals(layout)) == ([], [])
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+@pytest.mark.parametrize("call", ["fsync", "link"])
+def test_a_disk_that_fails_in_the_middle_acknowledges_nothing(layout: Layout, monkeypatch, call):
+    real, left = getattr(os, call), [3]
+
+    def failing(*given):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.EIO, "the disk fails")
+        return real(*given)
+
+    with ObjectStore(layout).keeping() as keeping:
+        for number in range(6):
+            keeping.add_bytes(b"%d" % number)
+        monkeypatch.setattr(os, call, failing)
+        with pytest.raises(StoreUnavailableError):
+            keeping.commit()
+        monkeypatch.undo()
+    assert scratch(layout) == []
+    assert len(originals(layout)) == (0 if call == "fsync" else 3)
+    for path in originals(layout):
+        ObjectStore(layout).verify(bytes.fromhex(path.parent.name + path.name))

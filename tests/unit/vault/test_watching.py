@@ -13,6 +13,7 @@ import pytest
 
 from anchor.errors import StoreConflictError, StoreUnavailableError
 from anchor.vault import Draft
+from anchor.vault.objects import Keeping
 from anchor.vault.watching import watcher as watcher_module
 from anchor.vault.watching.change import Change, look, signature_of
 from anchor.vault.watching.inotify import Inotify
@@ -177,15 +178,15 @@ def test_a_file_that_can_not_be_read_is_tried_again(project, watch, monkeypatch)
 @pytest.mark.parametrize("code", ["file.changed", "vault.disk_full", "vault.locked"])
 def test_what_passes_by_itself_is_waited_for(project, watch, monkeypatch, code: str):
     monkeypatch.setattr(watcher_module, "_FULL_WAIT_S", 0.1)
-    real, failures = project.vault.objects.keep, [3]
+    real, failures = Keeping.add, [3]
 
-    def keep(source):
+    def add(keeping, source):
         if failures[0]:
             failures[0] -= 1
             raise StoreConflictError("not now", code=code)
-        return real(source)
+        return real(keeping, source)
 
-    monkeypatch.setattr(project.vault.objects, "keep", keep)
+    monkeypatch.setattr(Keeping, "add", add)
     watching = watch()
     project.write("a.png", PNG)
     watching.until("recorded")
