@@ -38,7 +38,7 @@ class Thumbnails:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._folder = layout.cache / "thumbnails"
-        self._worker: _Worker | None = None
+        self._worker: ThumbnailWorker | None = None
         self._can_draw = hasattr(socket, "send_fds") and find_spec("PIL") is not None
 
     def __enter__(self) -> Self:
@@ -77,7 +77,7 @@ class Thumbnails:
     def _drawn(self, sha256: bytes) -> bytes | None:
         try:
             if self._worker is None:
-                self._worker = _Worker()
+                self._worker = ThumbnailWorker()
             with self._layout.object(sha256).open("rb", buffering=0) as file:
                 return self._worker.draw(file.fileno()) or None
         except OSError:
@@ -85,8 +85,8 @@ class Thumbnails:
             return None
 
 
-class _Worker:
-    """The process that draws."""
+class ThumbnailWorker:
+    """The process that draws small pictures, behind walls (:mod:`thumbnail_worker`)."""
 
     def __init__(self) -> None:
         self._channel, theirs = socket.socketpair()
