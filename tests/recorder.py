@@ -23,12 +23,13 @@ from anchor.records.keys import key_thumbprint
 from anchor.records.record import Actor, Beacon, Capture, Record, build_record
 from anchor.verify import Judge, KnownFacts, ProvenRecord
 from tests import evidence
+from tests.parts.drand import QUICKNET_ENTRY
 
 START = datetime(2026, 11, 23, 9, 0, 0, tzinfo=UTC)
 PROJECT = "000102030405060708090a0b0c0d0e0f"
 CAPTURE = Capture("manual", "tests 1", 0)
 AUTHORITY = evidence.Authority()
-ENTRIES = {"authorities": [AUTHORITY.policy()]}
+ENTRIES = {"authorities": [AUTHORITY.policy()], "drand": [QUICKNET_ENTRY]}
 
 
 @dataclass(frozen=True)

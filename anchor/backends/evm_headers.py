@@ -3,6 +3,9 @@
 Interface: Ethereum JSON-RPC, ``eth_chainId`` and ``eth_getBlockByNumber`` (execution-apis). Plain
 HTTP; no web3 is needed to ask for one hash.
 
+A header is written again from the fields that a node shows, and must have the hash that was agreed
+on: what a node says of a block's time counts only so.
+
 Trust: whoever controls a node can confirm a block that never was. :class:`AgreeingEvmSources`
 wants several nodes to say the same. A block that the node itself does not call finalized is not
 confirmed, where the node knows that word.
@@ -19,6 +22,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from anchor.backends.bounded_http import BoundedHttp, base_url
+from anchor.backends.evm.rpc_blocks import header_candidates
 from anchor.errors import (
     BackendError,
     BackendProtocolError,
@@ -29,6 +33,7 @@ from anchor.errors import (
     quote_peer,
 )
 from anchor.formats.encoding import parse_hex, parse_json
+from anchor.formats.keccak import keccak256
 from anchor.ports import EvmHeaderSource
 
 # A block names each of its transactions, 70 bytes each.
@@ -70,6 +75,28 @@ class RpcEvmHeaders:
             BackendRejectedError: the node is on another chain, or refuses.
             BackendProtocolError: the answer is not what was asked for.
         """
+        block = self._block(number)
+        try:
+            return parse_hex(str(block.get("hash", ""))[2:].lower(), n_bytes=32, what="block hash")
+        except FormatError as error:
+            raise BackendProtocolError(f"{self.name}: {error.message}") from error
+
+    def fetch_raw_header(self, number: int, block_hash: bytes) -> bytes:
+        """Return the RLP of the header that has that hash; errors as :meth:`fetch_block_hash`."""
+        block = self._block(number)
+        for raw in header_candidates(block):
+            if keccak256(raw) == block_hash:
+                return raw
+        raise BackendProtocolError(
+            f"{self.name}: the header shown for block {number} does not hash to {block_hash.hex()}",
+            code="backend.evm.header",
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _block(self, number: int) -> dict[str, Any]:
         self._check_chain()
         if self._finalized is not None and number > self._finalized:
             raise BackendUnavailableError(
@@ -81,14 +108,8 @@ class RpcEvmHeaders:
             raise BackendUnavailableError(f"{self.name} has no block {number}")
         if _quantity(self.name, block, "number") != number:
             raise BackendProtocolError(f"{self.name} gives another block than {number}")
-        try:
-            return parse_hex(str(block.get("hash", ""))[2:].lower(), n_bytes=32, what="block hash")
-        except FormatError as error:
-            raise BackendProtocolError(f"{self.name}: {error.message}") from error
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+        found: dict[str, Any] = block
+        return found
 
     def _check_chain(self) -> None:
         if self._asked:
@@ -172,6 +193,23 @@ class AgreeingEvmSources:
                 code="backend.unavailable.quorum",
             )
         return block_hash
+
+    def fetch_raw_header(self, number: int, block_hash: bytes) -> bytes:
+        """Return the header from the first node that shows it; its hash is what counts.
+
+        Raises:
+            BackendUnavailableError: no node does.
+        """
+        failures: list[str] = []
+        for source in self._sources:
+            try:
+                return source.fetch_raw_header(number, block_hash)
+            except BackendError as error:
+                failures.append(error.message)
+        raise BackendUnavailableError(
+            f"no EVM source shows the header of block {number}: {'; '.join(failures)}",
+            code="backend.unavailable.quorum",
+        )
 
 
 def _quantity(name: str, value: Any, field: str) -> int:

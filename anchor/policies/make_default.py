@@ -5,8 +5,9 @@
 
 Bitcoin: block hashes and total work as releases of Bitcoin Core carried them (checkpoints until
 release 29, assumed-valid blocks with their minimum chain work since release 25). Ethereum: by chain
-id alone; no block is pinned, so offline its rows are not checked. No log and no witness: those keys
-are for their operators to publish and for each verifier to take in.
+id alone; no block is pinned, so offline its rows are not checked. drand: the public keys of its two
+networks, each of which verifies rounds that the network signed (tests/unit/backends). No log and no
+witness: those keys are for their operators to publish and for each verifier to take in.
 """
 
 from __future__ import annotations
@@ -60,6 +61,30 @@ ETHEREUM_SOURCES = (
     "https://eth.llamarpc.com",
     "https://cloudflare-eth.com",
 )
+# Public keys by which drand's networks are known, run by the League of Entropy; relays of two
+# operators. The time of round n is genesis + (n - 1) * period.
+DRAND_SOURCES = ("https://api.drand.sh", "https://drand.cloudflare.com")
+DRAND_NETWORKS = (
+    {
+        "name": "quicknet",
+        "chain_hash": "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
+        "public_key": "83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c"
+        "8c4b450b6a0a6c3ac6a5776a2d1064510d1fec758c921cc22b0e17e63aaf4bcb"
+        "5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae8991ef5ece45a",
+        "genesis": 1692803367,
+        "period_s": 3,
+        "scheme": "bls-unchained-g1-rfc9380",
+    },
+    {
+        "name": "default",
+        "chain_hash": "8990e7a9aaed2ffed73dbd7092123d6f289930540d7651336225dc172e51b2ce",
+        "public_key": "868f005eb8e6e4ca0a47c8a77ceaa5309a47978a7c71bc5c"
+        "ce96366b5d7a569937c529eeda66c7293784a9402801af31",
+        "genesis": 1595431050,
+        "period_s": 30,
+        "scheme": "pedersen-bls-chained",
+    },
+)
 CALENDARS = (
     "https://alice.btc.calendar.opentimestamps.org",
     "https://bob.btc.calendar.opentimestamps.org",
@@ -103,6 +128,9 @@ def default_policy() -> dict[str, Any]:
             "sources": list(BITCOIN_SOURCES),
             "agree": 2,
         },
+        "drand": [
+            {**network, "sources": list(DRAND_SOURCES), "agree": 2} for network in DRAND_NETWORKS
+        ],
         "witnesses": [],
         "calendars": list(CALENDARS),
     }

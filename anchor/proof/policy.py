@@ -20,6 +20,7 @@ from typing import Any, Literal, cast
 
 from anchor import limits
 from anchor.errors import FormatError
+from anchor.formats.drand import PUBLIC_KEY_BYTES, SCHEMES, Scheme
 from anchor.formats.encoding import parse_json
 from anchor.formats.note import COSIGNATURE_V1, ED25519, NoteKey, parse_note_key
 from anchor.proof.fields import Fields
@@ -149,6 +150,34 @@ class TrustedBitcoin:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustedDrand:
+    """A drand network, by its public key: its rounds are beacons, never upper bounds.
+
+    Whoever holds enough shares of its key can know a round's value ahead of its time; where the
+    signature is not checked, whoever controls ``sources`` can show any value.
+
+    Attributes:
+        name: shown in verdicts.
+        chain_hash: 32 bytes, by which records and relays name it.
+        public_key: compressed point of BLS12-381, 96 bytes or, chained, 48.
+        genesis: Unix time of round 1.
+        period_s: between two rounds.
+        scheme: how it signs (:mod:`anchor.formats.drand`).
+        sources: relays that are asked only when the verifier goes online.
+        agree: how many of them must give the same answer.
+    """
+
+    name: str
+    chain_hash: bytes
+    public_key: bytes
+    genesis: int
+    period_s: int
+    scheme: Scheme
+    sources: tuple[str, ...] = ()
+    agree: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that a verdict rests on.
 
@@ -172,6 +201,11 @@ class Policy:
     chains: tuple[TrustedChain, ...] = ()
     bitcoin: TrustedBitcoin = field(default_factory=TrustedBitcoin)
     calendars: tuple[str, ...] = ()
+    drand: tuple[TrustedDrand, ...] = ()
+
+    def drand_network(self, chain_hash: bytes) -> TrustedDrand | None:
+        """Return the drand network of that chain hash, or None if the policy does not know it."""
+        return next((entry for entry in self.drand if entry.chain_hash == chain_hash), None)
 
     def chain(self, chain_id: int) -> TrustedChain | None:
         """Return the chain of that id, or None if the policy does not know it."""
@@ -203,6 +237,7 @@ def parse_policy(data: bytes) -> Policy:
         chains=tuple(_chain(item) for item in fields.objects("chains", max_items=64, default=())),
         bitcoin=_bitcoin(Fields(fields.take("bitcoin", {}), "policy.bitcoin")),
         calendars=_texts(fields, "calendars"),
+        drand=tuple(_drand(item) for item in fields.objects("drand", max_items=16, default=())),
     )
     fields.done()
     _check(policy)
@@ -226,6 +261,7 @@ def _check(policy: Policy) -> None:
     _once("policy.bitcoin.checkpoints", "height", heights)
     roots = ((root,) for authority in policy.authorities for root in authority.roots)
     _once("policy.authorities", "root certificate", roots)
+    _once("policy.drand", "chain hash", ((entry.chain_hash,) for entry in policy.drand))
     _once("policy.witnesses", "key", ((witness.key,) for witness in policy.witnesses))
 
 
@@ -329,6 +365,22 @@ def _contract(fields: Fields) -> TrustedContract:
     )
     fields.done()
     return contract
+
+
+def _drand(fields: Fields) -> TrustedDrand:
+    scheme = cast("Scheme", fields.choice("scheme", SCHEMES))
+    network = TrustedDrand(
+        name=fields.text("name", max_characters=100),
+        chain_hash=fields.hex("chain_hash", 32),
+        public_key=fields.hex("public_key", PUBLIC_KEY_BYTES[scheme]),
+        genesis=fields.integer("genesis", maximum=2**34),
+        period_s=fields.integer("period_s", minimum=1, maximum=86_400),
+        scheme=scheme,
+        sources=_texts(fields, "sources"),
+        agree=fields.integer("agree", minimum=1, maximum=16, default=1),
+    )
+    fields.done()
+    return network
 
 
 def _pinned(fields: Fields) -> tuple[int, bytes]:

@@ -28,6 +28,13 @@ _BEACON_FIELDS: Final = {
     "evm": {"chain_id": "integer", "number": "integer", "hash": "sha256"},
     "drand": {"round": "integer", "randomness": "sha256"},
 }
+_BEACON_OPTIONAL: Final = {
+    "drand": {
+        "chain_hash": "sha256",
+        "signature": "drand signature",
+        "previous_signature": "drand signature",
+    },
+}
 _MAX_BEACONS: Final = 8
 _MAX_OFFSET_MINUTES: Final = 14 * 60
 
@@ -107,10 +114,9 @@ def _object(required: Mapping[str, str], optional: Mapping[str, str]) -> Callabl
 def _is_beacon(value: Any) -> bool:
     if not isinstance(value, dict) or not TYPES["beacon source"](value.get("source")):
         return False
-    types = _BEACON_FIELDS[value["source"]]
-    return set(value) == {"source", *types} and all(
-        TYPES[type_](value[name]) for name, type_ in types.items()
-    )
+    source = value["source"]
+    required = {"source": "beacon source", **_BEACON_FIELDS[source]}
+    return _object(required, _BEACON_OPTIONAL.get(source, {}))(value)
 
 
 TYPES: Final[dict[str, Callable[[Any], bool]]] = {
@@ -147,6 +153,7 @@ TYPES: Final[dict[str, Callable[[Any], bool]]] = {
         isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _MAX_OFFSET_MINUTES
     ),
     "beacon source": _one_of(_BEACON_FIELDS),
+    "drand signature": lambda value: _is_hex(48)(value) or _is_hex(96)(value),
     "beacons": lambda value: _each(_is_beacon)(value) and len(value) <= _MAX_BEACONS,
 }
 

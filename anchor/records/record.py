@@ -28,6 +28,7 @@ SCHEMA: Final = "vestige-record/1"
 MEDIA_TYPE: Final = "vestige-record+sd-jwt"
 
 _FILE: Final = re.compile(r"file\.(0|[1-9][0-9]{0,3})", re.ASCII)
+_DRAND_PARTS: Final = ("chain_hash", "signature", "previous_signature")
 _BEACON_NUMBER: Final = {"bitcoin": "height", "evm": "number", "drand": "round"}
 
 
@@ -72,16 +73,22 @@ class Beacon:
     """A value that nobody could know before a time.
 
     Attributes:
-        source: ``bitcoin``, ``evm`` or ``drand`` (quicknet).
+        source: ``bitcoin``, ``evm`` or ``drand``.
         number: block height, or round.
         value: block hash or randomness, 32 bytes, in the order in which it is shown to people.
         chain_id: of an EVM chain, else None.
+        chain_hash: of a drand network; None is quicknet.
+        signature: of a drand round, whose SHA-256 is the value, if it is there.
+        previous_signature: of the round before, where the network chains them.
     """
 
     source: str
     number: int
     value: bytes
     chain_id: int | None = None
+    chain_hash: bytes | None = None
+    signature: bytes | None = None
+    previous_signature: bytes | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that a record carries."""
@@ -90,6 +97,7 @@ class Beacon:
         return {
             "source": self.source, **chain,
             _BEACON_NUMBER[self.source]: self.number, name: self.value.hex(),
+            **{part: value.hex() for part in _DRAND_PARTS if (value := getattr(self, part))},
         }  # fmt: skip
 
 
@@ -196,7 +204,9 @@ def _place(fields: Mapping[str, Any]) -> Place:
 
 def _beacon(item: Mapping[str, Any]) -> Beacon:
     value = bytes.fromhex(item.get("hash") or item["randomness"])
-    return Beacon(item["source"], item[_BEACON_NUMBER[item["source"]]], value, item.get("chain_id"))
+    number = item[_BEACON_NUMBER[item["source"]]]
+    parts = {part: bytes.fromhex(item[part]) for part in _DRAND_PARTS if part in item}
+    return Beacon(item["source"], number, value, item.get("chain_id"), **parts)
 
 
 def _hidden_rows(kind: Kind, sd_jwt: SdJwt) -> Iterator[Field]:

@@ -7,7 +7,8 @@ what a file shows.
 The value is believed as far as the policy or its sources know the block: a header alone costs
 nothing. Bitcoin: the header's time minus two hours, as a miner may date a block that much too late.
 EVM ``l1``: minus twelve seconds. A sequencer of an ``l2`` chooses hash and time, so that its blocks
-are no beacons. drand quicknet: the time of the round.
+are no beacons. drand: the time of the round, where the signature that the record or a source gives
+is by the network's key, or the policy's sources agree on the value.
 
 Specification: ``docs/spec/verification.md``, step 13.7.
 """
@@ -19,8 +20,9 @@ from typing import Final
 
 from anchor.errors import AttestationError, FormatError
 from anchor.formats.bitcoin import display_hex, parse_header
+from anchor.formats.drand import MAX_ROUND, QUICKNET, DrandRound, randomness_of, signed_message
 from anchor.formats.evm import EvmHeader, parse_evm_header
-from anchor.proof.policy import Policy, TrustedBitcoin
+from anchor.proof.policy import Policy, TrustedBitcoin, TrustedDrand
 from anchor.records.record import Beacon
 from anchor.verify.bitcoin import FoundBlock, bitcoin_claims, find_block
 from anchor.verify.evm import block_time, canonical_by
@@ -29,9 +31,6 @@ from anchor.verify.verdict import BeaconVerdict, Status
 
 _BITCOIN_TOLERANCE: Final = timedelta(hours=2)
 _L1_TOLERANCE_S: Final = 12
-_QUICKNET_GENESIS: Final = datetime.fromtimestamp(1_692_803_367, UTC)
-_QUICKNET_PERIOD: Final = timedelta(seconds=3)
-_MAX_ROUND: Final = 10**10
 _TEST: Final = "; a test network shows nothing to anybody else"
 
 
@@ -61,6 +60,7 @@ def _bitcoin(beacon: Beacon, policy: Policy, known: KnownFacts) -> BeaconVerdict
     return _verified(
         beacon,
         datetime.fromtimestamp(found.headers[0].time, UTC) - _BITCOIN_TOLERANCE,
+        f"Bitcoin block {height}, minus 2 hours",
         f"Bitcoin block {height} was mined ({claims[0][1]})",
         test=bitcoin.network != "main",
     )
@@ -98,6 +98,7 @@ def _evm(beacon: Beacon, policy: Policy, known: KnownFacts) -> BeaconVerdict:
     return _verified(
         beacon,
         block_time(header.time, -tolerance_s),
+        f"block {beacon.number} of {chain.name}, minus {tolerance_s} seconds",
         f"block {beacon.number} of {chain.name} was made ({confirmed_by})",
         test=chain.chain_class == "test",
     )
@@ -114,29 +115,88 @@ def _evm_header(raw: bytes | None, beacon: Beacon) -> EvmHeader | None:
     return header
 
 
-def _drand(beacon: Beacon, _policy: Policy, known: KnownFacts) -> BeaconVerdict:
-    confirmed = known.drand.get(beacon.number)
-    if confirmed is None or not 1 <= beacon.number <= _MAX_ROUND:
-        return _not_checked(beacon, known_block=False)
-    if confirmed.block_hash != beacon.value:
+def _drand(beacon: Beacon, policy: Policy, known: KnownFacts) -> BeaconVerdict:
+    chain_hash = beacon.chain_hash or QUICKNET
+    network = policy.drand_network(chain_hash)
+    if network is None:
+        why = f"the policy does not know the drand network {chain_hash.hex()}"
+        return BeaconVerdict(beacon, Status.NOT_CHECKED, why, "beacon.chain_unknown")
+    if beacon.signature is not None and randomness_of(beacon.signature) != beacon.value:
         raise AttestationError(
-            f"drand round {beacon.number} is {confirmed.block_hash.hex()} "
-            f"(confirmed by {confirmed.confirmed_by})",
-            code="beacon.not_on_chain",
+            "the beacon's value is not the SHA-256 of its signature", code="beacon.randomness"
         )
-    return _verified(
-        beacon,
-        _QUICKNET_GENESIS + (beacon.number - 1) * _QUICKNET_PERIOD,
-        f"drand round {beacon.number} was published (confirmed by {confirmed.confirmed_by})",
-        test=False,
-    )
+    confirmed_by = _drand_confirmed_by(beacon, network, known)
+    if confirmed_by is not None:
+        what = f"drand {network.name} round {beacon.number}"
+        time = network.genesis + (beacon.number - 1) * network.period_s
+        event = f"{what} was published ({confirmed_by})"
+        return _verified(beacon, block_time(time, 0), what, event, test=False)
+    if beacon.signature is not None:
+        why = "its signature was not checked: that needs the extra drand (vestige[drand])"
+        if known.drand_verifier is not None:
+            why = "its signature can not be checked without the one of the round before"
+        return BeaconVerdict(beacon, Status.NOT_CHECKED, why, "beacon.signature_unchecked")
+    return _not_checked(beacon, known_block=False)
 
 
-def _verified(beacon: Beacon, time: datetime, event: str, *, test: bool) -> BeaconVerdict:
+def _drand_confirmed_by(beacon: Beacon, network: TrustedDrand, known: KnownFacts) -> str | None:
+    """Return who says that the round has the beacon's value, a signature first; or None.
+
+    Raises:
+        AttestationError: the round has another value, or the beacon's own signature is false.
+    """
+    place = (network.chain_hash, beacon.number)
+    if not 1 <= beacon.number <= MAX_ROUND:
+        return None
+    signed_by = "signed by the key that the policy names"
+    supplied = known.drand_rounds.get(place)
+    if supplied is not None and _is_signed(supplied, network, known):
+        _same(beacon, supplied.randomness, signed_by)
+        return signed_by
+    if beacon.signature is not None:
+        own = DrandRound(beacon.number, beacon.signature, beacon.previous_signature)
+        signed = _is_signed(own, network, known)
+        if signed is False:
+            raise AttestationError(
+                f"the signature of round {beacon.number} is not by drand {network.name}",
+                code="beacon.signature",
+            )
+        if signed:
+            return signed_by
+    confirmed = known.drand.get(place)
+    if confirmed is None:
+        return None
+    by = f"confirmed by {confirmed.confirmed_by}"
+    _same(beacon, confirmed.block_hash, by)
+    return by
+
+
+def _same(beacon: Beacon, value: bytes, by: str) -> None:
+    if value != beacon.value:
+        raise AttestationError(
+            f"drand round {beacon.number} is {value.hex()} ({by})", code="beacon.not_on_chain"
+        )
+
+
+def _is_signed(found: DrandRound, network: TrustedDrand, known: KnownFacts) -> bool | None:
+    """Return whether the network signed the round; None where that can not be found out here."""
+    if known.drand_verifier is None:
+        return None
+    try:
+        message = signed_message(network.scheme, found.number, found.previous_signature)
+    except FormatError:
+        return None
+    verify = known.drand_verifier.verify
+    return verify(network.scheme, network.public_key, message, found.signature)
+
+
+def _verified(
+    beacon: Beacon, time: datetime, what: str, event: str, *, test: bool
+) -> BeaconVerdict:
     return BeaconVerdict(
         beacon,
         Status.VERIFIED,
-        f"names {beacon.source} {beacon.number}",
+        what,
         "beacon.verified",
         time,
         f"believe that nobody knew that value before {event}{_TEST if test else ''}",

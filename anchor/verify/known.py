@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
+from anchor.formats.drand import DrandRound, Scheme
 from anchor.proof.proof import HeaderRun
 
 
@@ -46,6 +48,13 @@ class HeaderArchive:
         return len(self.headers) // 80
 
 
+class DrandVerifier(Protocol):
+    """Checks signatures of drand rounds; the kernel has no pairing of its own."""
+
+    def verify(self, scheme: Scheme, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        """Return whether the signature is that key's over the message; never raises."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownFacts:
     """Everything that the verifier brings along.
@@ -53,7 +62,9 @@ class KnownFacts:
     Attributes:
         bitcoin: confirmed blocks by height.
         evm: confirmed blocks by (chain id, number).
-        drand: confirmed randomness of quicknet by round, 32 bytes in ``block_hash``.
+        drand: confirmed randomness by (chain hash, round), 32 bytes in ``block_hash``.
+        drand_rounds: rounds with their signatures, by the same; supplied, not believed.
+        drand_verifier: checks signatures of rounds, or None where nothing here can.
         evm_headers: RLP of headers by (chain id, number); supplied, not believed.
         headers: Bitcoin headers with successors, by height; supplied, believed as far as
             ``bitcoin`` or the policy has their hashes.
@@ -63,6 +74,8 @@ class KnownFacts:
     bitcoin: Mapping[int, ConfirmedBlock] = field(default_factory=dict)
     evm: Mapping[tuple[int, int], ConfirmedBlock] = field(default_factory=dict)
     headers: Mapping[int, HeaderRun] = field(default_factory=dict)
-    drand: Mapping[int, ConfirmedBlock] = field(default_factory=dict)
+    drand: Mapping[tuple[bytes, int], ConfirmedBlock] = field(default_factory=dict)
+    drand_rounds: Mapping[tuple[bytes, int], DrandRound] = field(default_factory=dict)
+    drand_verifier: DrandVerifier | None = None
     evm_headers: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
     archive: HeaderArchive | None = None

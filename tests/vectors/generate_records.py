@@ -15,10 +15,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from anchor.formats.bitcoin import display_hex
+from anchor.formats.drand import QUICKNET, DrandRound
 from anchor.formats.encoding import base64url, utc_text
 from anchor.formats.evm import parse_evm_header
 from anchor.proof.codec import proof_to_json
@@ -28,6 +30,14 @@ from anchor.records.sdjwt import make_disclosure
 from anchor.verify import ProvenRecord
 from tests.attacks import forged_evm
 from tests.evidence import Bitcoin
+from tests.parts.drand import (
+    DEFAULT_72785,
+    DEFAULT_ENTRY,
+    DEFAULT_HASH,
+    QUICKNET_1000,
+    Network,
+    beacon_of,
+)
 from tests.recorder import (
     CREATOR,
     ENTRIES,
@@ -593,8 +603,13 @@ def record_fork_by_a_key_that_was_stolen() -> Vector:
 ROUND = (int(START.timestamp()) - 1_692_803_367) // 3 + 1
 DRAND = Beacon("drand", ROUND, b"\x0d" * 32)
 ROUND_KNOWN = {
-    "drand": [{"round": ROUND, "randomness": DRAND.value.hex(), "confirmed_by": "two relays"}]
-}
+    "drand": [
+        {
+            "chain_hash": QUICKNET.hex(), "round": ROUND, "randomness": DRAND.value.hex(),
+            "confirmed_by": "two relays",
+        }
+    ]
+}  # fmt: skip
 
 
 def _beacon(
@@ -629,6 +644,108 @@ def beacon_drand_of_another_value() -> Vector:
     row = ["failed", "beacon.not_on_chain", None]
     expect = {"status": "failed", "exit_status": 1, "beacons": [row]}
     return _beacon(Beacon("drand", ROUND, bytes(32)), expect, known=ROUND_KNOWN)
+
+
+@vector
+def beacon_drand_of_a_network_that_the_policy_does_not_know() -> Vector:
+    row = ["not_checked", "beacon.chain_unknown", None]
+    expect = {"status": "verified", "beacons": [row]}
+    return _beacon(DRAND, expect, known=ROUND_KNOWN, entries={"drand": []})
+
+
+def _round(found: DrandRound, expect: dict[str, Any], **changes: Any) -> Vector:
+    """Return a case whose beacon carries the signature of a round, with parts of it changed."""
+    return _beacon(replace(beacon_of(found, **changes.pop("of", {})), **changes), expect)
+
+
+QUICKNET_1000_EXPECT = {"status": "verified", "not_before": "2023-08-23T15:59:24Z"}
+FALSE_SIGNATURE = {
+    "status": "failed", "exit_status": 1, "not_before": None,
+    "beacons": [["failed", "beacon.signature", None]],
+}  # fmt: skip
+
+
+@vector
+def beacon_drand_signed() -> Vector:
+    return _round(QUICKNET_1000, QUICKNET_1000_EXPECT)
+
+
+@vector
+def beacon_drand_signed_and_no_network_named() -> Vector:
+    return _round(QUICKNET_1000, QUICKNET_1000_EXPECT, of={"named": False})
+
+
+@vector
+def beacon_drand_signed_by_a_chained_network() -> Vector:
+    beacon = beacon_of(DEFAULT_72785, DEFAULT_HASH)
+    expect = {"status": "verified", "not_before": "2020-08-16T21:49:30Z"}
+    return _beacon(beacon, expect, entries={"drand": [DEFAULT_ENTRY]})
+
+
+@vector
+def beacon_drand_chained_without_the_signature_before() -> Vector:
+    beacon = replace(beacon_of(DEFAULT_72785, DEFAULT_HASH), previous_signature=None)
+    row = ["not_checked", "beacon.signature_unchecked", None]
+    expect = {"status": "verified", "not_before": None, "beacons": [row]}
+    return _beacon(beacon, expect, entries={"drand": [DEFAULT_ENTRY]})
+
+
+@vector
+def beacon_drand_chained_after_another_signature() -> Vector:
+    beacon = beacon_of(DEFAULT_72785, DEFAULT_HASH)
+    beacon = replace(beacon, previous_signature=beacon.signature)
+    return _beacon(beacon, FALSE_SIGNATURE, entries={"drand": [DEFAULT_ENTRY]})
+
+
+@vector
+def beacon_drand_signature_of_another_round() -> Vector:
+    return _round(QUICKNET_1000, FALSE_SIGNATURE, number=1001)
+
+
+@vector
+def beacon_drand_signed_by_another_network() -> Vector:
+    return _round(Network("theirs").sign(1000), FALSE_SIGNATURE)
+
+
+@vector
+def beacon_drand_signature_that_is_no_point() -> Vector:
+    signature = b"\xff" * 48
+    return _beacon(beacon_of(DrandRound(1000, signature)), FALSE_SIGNATURE)
+
+
+@vector
+def beacon_drand_signature_at_infinity() -> Vector:
+    signature = b"\xc0" + bytes(47)
+    return _beacon(beacon_of(DrandRound(1000, signature)), FALSE_SIGNATURE)
+
+
+@vector
+def beacon_drand_value_is_not_the_hash_of_its_signature() -> Vector:
+    row = ["failed", "beacon.randomness", None]
+    expect = {"status": "failed", "exit_status": 1, "beacons": [row]}
+    return _round(QUICKNET_1000, expect, value=bytes(32))
+
+
+@vector
+def beacon_drand_signature_supplied() -> Vector:
+    beacon = beacon_of(QUICKNET_1000, signature=False)
+    known = {"drand_rounds": [_supplied(QUICKNET_1000)]}
+    return _beacon(beacon, QUICKNET_1000_EXPECT, known=known)
+
+
+@vector
+def beacon_drand_forged_signature_supplied() -> Vector:
+    forged = Network("theirs").sign(1000)
+    row = ["not_checked", "beacon.unconfirmed", None]
+    expect = {"status": "verified", "not_before": None, "beacons": [row]}
+    known = {"drand_rounds": [_supplied(forged)]}
+    return _beacon(beacon_of(forged, signature=False), expect, known=known)
+
+
+def _supplied(found: DrandRound) -> dict[str, Any]:
+    return {
+        "chain_hash": QUICKNET.hex(), "round": found.number, "signature": found.signature.hex(),
+    }  # fmt: skip
 
 
 @vector

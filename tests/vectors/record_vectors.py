@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from anchor.backends.drand_signature import DrandSignatures
+from anchor.formats.drand import DrandRound
 from anchor.formats.encoding import parse_utc
 from anchor.proof.codec import proof_from_json
 from anchor.proof.policy import parse_policy
@@ -35,7 +37,17 @@ def known_facts(value: dict[str, Any]) -> KnownFacts:
     return KnownFacts(
         bitcoin={i["height"]: confirmed(i, turned=True) for i in value.get("bitcoin", [])},
         evm={(i["chain_id"], i["number"]): confirmed(i) for i in evm},
-        drand={i["round"]: confirmed(i, name="randomness") for i in value.get("drand", [])},
+        drand={
+            (bytes.fromhex(i["chain_hash"]), i["round"]): confirmed(i, name="randomness")
+            for i in value.get("drand", [])
+        },
+        drand_rounds={
+            (bytes.fromhex(i["chain_hash"]), i["round"]): DrandRound(
+                i["round"], bytes.fromhex(i["signature"]), None
+            )
+            for i in value.get("drand_rounds", [])
+        },
+        drand_verifier=DrandSignatures(),
         headers={
             i["height"]: HeaderRun(i["height"], tuple(map(bytes.fromhex, i["headers"])))
             for i in headers

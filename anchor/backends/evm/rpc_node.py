@@ -38,8 +38,6 @@ _UNKNOWN_BLOCK: Final = ("unknown block", "block not found", "header not found",
 class RpcNode:
     """One JSON-RPC endpoint as an :class:`~anchor.backends.evm.node.EvmNode`.
 
-    Also an :class:`anchor.ports.EvmHeaderSource`.
-
     Args:
         url: http or https; may hold an access key, which is never shown.
         timeout_s: for one call.

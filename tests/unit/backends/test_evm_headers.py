@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from anchor.backends.evm.rpc_blocks import _HEADER, _HEADER_LATER
 from anchor.backends.evm_headers import AgreeingEvmSources, RpcEvmHeaders
 from anchor.errors import (
     BackendProtocolError,
@@ -15,6 +16,9 @@ from anchor.errors import (
     BackendUnavailableError,
     ConfigError,
 )
+from anchor.formats.evm import parse_evm_header
+from anchor.formats.rlp import rlp_decode
+from tests.attacks import forged_evm
 
 HASH = bytes(range(32))
 
@@ -148,3 +152,43 @@ def test_as_many_as_wanted_must_agree_and_nobody_else_as_many(answers, agree, ou
 def test_quorum_that_cannot_be_reached_is_refused(agree):
     with pytest.raises(ConfigError):
         AgreeingEvmSources([Fixed("a", A), Fixed("b", A)], agree)
+
+
+# -- headers ---------------------------------------------------------------------------------------
+
+RAW = forged_evm.header_rlp(number=99, time=1_760_000_000)
+RAW_HASH = parse_evm_header(RAW).block_hash
+
+
+def shown_block(raw: bytes, **changes: Any) -> dict[str, Any]:
+    """Return a block as JSON-RPC shows it."""
+    fields = rlp_decode(raw, max_bytes=4096)
+    shown: dict[str, Any] = {"hash": "0x" + parse_evm_header(raw).block_hash.hex()}
+    for (name, size), value in zip((*_HEADER, *_HEADER_LATER), fields, strict=False):
+        number = hex(int.from_bytes(value)) if size is None else "0x" + value.hex()
+        shown[name] = number
+    return {**shown, **changes}
+
+
+def test_header_is_written_again_and_has_the_hash_that_was_agreed_on():
+    node = Node(eth_getBlockByNumber={"result": shown_block(RAW)})
+    assert node.source().fetch_raw_header(99, RAW_HASH) == RAW
+    extra = Node(eth_getBlockByNumber={"result": shown_block(RAW, requestsHash="0x" + "11" * 32)})
+    assert extra.source().fetch_raw_header(99, RAW_HASH) == RAW
+
+
+@pytest.mark.parametrize("change", [{"timestamp": "0x1"}, {"timestamp": 7}, {"extraData": "0xzz"}])
+def test_header_with_another_time_is_not_taken(change):
+    node = Node(eth_getBlockByNumber={"result": shown_block(RAW, **change)})
+    with pytest.raises(BackendProtocolError):
+        node.source().fetch_raw_header(99, RAW_HASH)
+
+
+def test_header_of_one_honest_node_is_enough():
+    lying = Node(eth_getBlockByNumber={"result": shown_block(RAW, timestamp="0x1")})
+    honest = Node(eth_getBlockByNumber={"result": shown_block(RAW)})
+    both = AgreeingEvmSources([lying.source(), honest.source()], 1)
+    assert both.fetch_raw_header(99, RAW_HASH) == RAW
+    with pytest.raises(BackendUnavailableError) as raised:
+        AgreeingEvmSources([lying.source()], 1).fetch_raw_header(99, RAW_HASH)
+    assert raised.value.code == "backend.unavailable.quorum"

@@ -15,6 +15,7 @@ from itertools import product
 import pytest
 
 from anchor.errors import FormatError, VerificationError
+from anchor.formats.drand import QUICKNET
 from anchor.formats.encoding import base64url
 from anchor.records.chain import Stub
 from anchor.records.record import Beacon, parse_record
@@ -75,7 +76,7 @@ def test_backdated_content() -> None:
 def test_backdated_content_with_a_beacon_contradicts_itself() -> None:
     """A record said to be of 2024 that names a block of 2026 says itself when it was made."""
     beacon = Beacon("drand", 30_000_000, b"\x01" * 32)
-    known = KnownFacts(drand={30_000_000: ConfirmedBlock(beacon.value, "two relays")})
+    known = KnownFacts(drand={(QUICKNET, 30_000_000): ConfirmedBlock(beacon.value, "two relays")})
     project = Project()
     project.genesis()
     early = datetime(2024, 1, 1, tzinfo=UTC)

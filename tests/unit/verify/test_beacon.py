@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from anchor.backends.drand_signature import DrandSignatures
 from anchor.formats.bitcoin import display_hex
+from anchor.formats.drand import QUICKNET
 from anchor.formats.evm import parse_evm_header
 from anchor.proof.policy import Policy
 from anchor.proof.proof import HeaderRun
@@ -17,6 +20,15 @@ from anchor.verify.beacon import judge_beacon
 from tests import evidence
 from tests.attacks import forged_evm
 from tests.evidence import Bitcoin
+from tests.parts.drand import (
+    DEFAULT_72785,
+    DEFAULT_ENTRY,
+    DEFAULT_HASH,
+    QUICKNET_1000,
+    QUICKNET_ENTRY,
+    Network,
+    beacon_of,
+)
 
 HEIGHT = 2
 CHAIN = Bitcoin()
@@ -26,11 +38,12 @@ HEADER = CHAIN.headers[HEIGHT]
 RUN = HeaderRun(HEIGHT, tuple(header.raw for header in CHAIN.headers[HEIGHT : HEIGHT + 7]))
 BLOCK = Beacon("bitcoin", HEIGHT, bytes.fromhex(display_hex(HEADER.block_hash)))
 MINED = datetime.fromtimestamp(HEADER.time, UTC)
+NETWORKS = [QUICKNET_ENTRY, DEFAULT_ENTRY]
 CHECKPOINTS = evidence.policy(bitcoin=CHAIN.policy(HEIGHT))
 
 
 def judge(beacon: Beacon, policy: Policy | None = None, **known: Any) -> BeaconVerdict:
-    return judge_beacon(beacon, policy or evidence.policy(), KnownFacts(**known))
+    return judge_beacon(beacon, policy or evidence.policy(drand=NETWORKS), KnownFacts(**known))
 
 
 def outcome(verdict: BeaconVerdict) -> tuple[str, str, datetime | None]:
@@ -190,29 +203,97 @@ def test_evm_time_in_no_year_is_false() -> None:
 # -- drand -----------------------------------------------------------------------------------------
 
 ROUND = Beacon("drand", 1000, b"\x0d" * 32)
+AT_1000 = datetime(2023, 8, 23, 15, 59, 24, tzinfo=UTC)
+SIGNED = ("verified", "beacon.verified", AT_1000)
+BLS = DrandSignatures()
+
+
+def confirmed(number: int, value: bytes, chain_hash: bytes = QUICKNET) -> dict[str, Any]:
+    return {"drand": {(chain_hash, number): ConfirmedBlock(value, "two relays")}}
 
 
 def test_drand_is_the_time_of_the_round() -> None:
-    for number, when in [
-        (1, datetime(2023, 8, 23, 15, 9, 27, tzinfo=UTC)),
-        (1000, datetime(2023, 8, 23, 15, 59, 24, tzinfo=UTC)),
-    ]:
-        beacon = Beacon("drand", number, ROUND.value)
-        known = {number: ConfirmedBlock(ROUND.value, "two relays")}
-        assert outcome(judge(beacon, drand=known)) == ("verified", "beacon.verified", when)
+    for number, when in [(1, datetime(2023, 8, 23, 15, 9, 27, tzinfo=UTC)), (1000, AT_1000)]:
+        verdict = judge(Beacon("drand", number, ROUND.value), **confirmed(number, ROUND.value))
+        assert outcome(verdict) == ("verified", "beacon.verified", when)
+        assert verdict.reason == f"drand quicknet round {number}"
+        assert "confirmed by two relays" in verdict.trust
 
 
 def test_drand_value_of_another_round() -> None:
-    known = {1000: ConfirmedBlock(bytes(32), "two relays")}
-    assert outcome(judge(ROUND, drand=known)) == FALSE
+    assert outcome(judge(ROUND, **confirmed(1000, bytes(32)))) == FALSE
 
 
 @pytest.mark.parametrize("number", [0, 2**53 - 1])
 def test_drand_round_that_never_was(number: int) -> None:
     beacon = Beacon("drand", number, ROUND.value)
-    known = {number: ConfirmedBlock(ROUND.value, "nobody")}
-    assert outcome(judge(beacon, drand=known)) == UNCONFIRMED
+    assert outcome(judge(beacon, **confirmed(number, ROUND.value))) == UNCONFIRMED
 
 
 def test_drand_that_nobody_confirmed() -> None:
     assert outcome(judge(ROUND)) == UNCONFIRMED
+    assert outcome(judge(ROUND, drand_verifier=BLS)) == UNCONFIRMED
+
+
+def test_drand_signature_in_the_record_needs_nobody_online() -> None:
+    verdict = judge(beacon_of(QUICKNET_1000, named=False), drand_verifier=BLS)
+    assert outcome(verdict) == SIGNED
+    assert "signed by the key that the policy names" in verdict.trust
+    assert outcome(judge(beacon_of(QUICKNET_1000), drand_verifier=BLS)) == SIGNED
+
+
+def test_drand_chained_round_carries_the_signature_before() -> None:
+    when = datetime(2020, 8, 16, 21, 49, 30, tzinfo=UTC)
+    beacon = beacon_of(DEFAULT_72785, DEFAULT_HASH)
+    verdict = judge(beacon, drand_verifier=BLS)
+    assert outcome(verdict) == ("verified", "beacon.verified", when)
+    assert verdict.reason == "drand default round 72785"
+    alone = replace(beacon, previous_signature=None)
+    unchecked = ("not_checked", "beacon.signature_unchecked", None)
+    assert outcome(judge(alone, drand_verifier=BLS)) == unchecked
+    false = replace(beacon, previous_signature=beacon.signature)
+    assert judge(false, drand_verifier=BLS).code == "beacon.signature"
+
+
+def test_drand_signature_is_not_checked_without_the_extra() -> None:
+    verdict = judge(beacon_of(QUICKNET_1000))
+    assert outcome(verdict) == ("not_checked", "beacon.signature_unchecked", None)
+    assert "vestige[drand]" in verdict.reason
+    by_sources = judge(beacon_of(QUICKNET_1000), **confirmed(1000, QUICKNET_1000.randomness))
+    assert outcome(by_sources) == SIGNED
+    assert "confirmed by" in by_sources.trust
+
+
+def test_drand_value_that_is_not_the_hash_of_its_signature_is_false() -> None:
+    beacon = replace(beacon_of(QUICKNET_1000), value=bytes(32))
+    assert outcome(judge(beacon)) == ("failed", "beacon.randomness", None)
+
+
+def test_drand_signature_of_another_round_or_network_is_false() -> None:
+    signature = ("failed", "beacon.signature", None)
+    moved = replace(beacon_of(QUICKNET_1000), number=1001)
+    assert outcome(judge(moved, drand_verifier=BLS)) == signature
+    theirs = beacon_of(Network("theirs").sign(1000))
+    assert outcome(judge(theirs, drand_verifier=BLS)) == signature
+    # Relays that agree can not make a false signature true.
+    assert outcome(judge(theirs, drand_verifier=BLS, **confirmed(1000, theirs.value))) == signature
+
+
+def test_drand_signature_supplied_from_outside() -> None:
+    beacon = beacon_of(QUICKNET_1000, signature=False)
+    rounds = {(QUICKNET, 1000): QUICKNET_1000}
+    assert outcome(judge(beacon, drand_rounds=rounds, drand_verifier=BLS)) == SIGNED
+    assert outcome(judge(beacon, drand_rounds=rounds)) == UNCONFIRMED
+    assert outcome(judge(ROUND, drand_rounds=rounds, drand_verifier=BLS)) == FALSE
+    forged = {(QUICKNET, 1000): Network("theirs").sign(1000)}
+    assert outcome(judge(beacon, drand_rounds=forged, drand_verifier=BLS)) == UNCONFIRMED
+
+
+def test_drand_network_that_the_policy_does_not_know() -> None:
+    network = Network("ours")
+    beacon = beacon_of(network.sign(5), network.chain_hash)
+    assert judge(beacon, drand_verifier=BLS).code == "beacon.chain_unknown"
+    known = evidence.policy(drand=[network.entry(period_s=10)])
+    verdict = judge(beacon, known, drand_verifier=BLS)
+    assert verdict.not_before == datetime.fromtimestamp(network.genesis + 40, UTC)
+    assert judge(ROUND, evidence.policy()).code == "beacon.chain_unknown"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from anchor.errors import FormatError
+from anchor.formats.drand import QUICKNET
 from anchor.records.record import Beacon, parse_record
 from anchor.verify import (
     ConfirmedBlock,
@@ -38,7 +39,7 @@ LISTED = proven(WHOLE.records)
 DRAND = 1_692_803_367
 ROUND = (int(START.timestamp()) - DRAND) // 3 + 1
 BEACON = Beacon("drand", ROUND, b"\x0d" * 32)
-KNOWN = KnownFacts(drand={ROUND: ConfirmedBlock(BEACON.value, "two relays")})
+KNOWN = KnownFacts(drand={(QUICKNET, ROUND): ConfirmedBlock(BEACON.value, "two relays")})
 
 
 def codes(verdict: Verdict, word: str = "failed") -> set[str]:
@@ -203,17 +204,16 @@ def test_a_confirmed_beacon_gives_not_before() -> None:
     assert report["not_before"] == "2026-11-23T09:00:00Z"
     assert report["record"]["beacons"][0] == {
         "source": "drand", "round": ROUND, "randomness": "0d" * 32, "status": "verified",
-        "reason": f"names drand {ROUND}", "code": "beacon.verified",
+        "reason": f"drand quicknet round {ROUND}", "code": "beacon.verified",
         "not_before": "2026-11-23T09:00:00Z",
-        "trust": "believe that nobody knew that value before drand round "
+        "trust": "believe that nobody knew that value before drand quicknet round "
         f"{ROUND} was published (confirmed by two relays)",
     }  # fmt: skip
 
 
 def test_the_latest_beacon_counts() -> None:
-    known = KnownFacts(
-        drand={n: ConfirmedBlock(BEACON.value, "x") for n in (ROUND - 100, ROUND, ROUND - 7)}
-    )
+    rounds = (ROUND - 100, ROUND, ROUND - 7)
+    known = KnownFacts(drand={(QUICKNET, n): ConfirmedBlock(BEACON.value, "x") for n in rounds})
     project = Project()
     project.genesis()
     beacons = [Beacon("drand", n, BEACON.value) for n in (ROUND - 100, ROUND, ROUND - 7, ROUND + 9)]
