@@ -14,7 +14,8 @@ from typing import Final, TypeVar
 from starlette.concurrency import run_in_threadpool
 
 from anchor.client.evidence import parse_evidence
-from anchor.errors import OverloadedError
+from anchor.errors import OverloadedError, UsageError
+from anchor.limits import DIGEST_BYTES
 from anchor.proof.policy import Policy
 from anchor.proof.proof import Proof
 from anchor.verify import Judge, Verdict
@@ -48,11 +49,11 @@ class Verification:
         Raises:
             OverloadedError: too many wait.
             FormatError: the bytes are no evidence that is read here.
+            UsageError: ``file_digest`` is of another length than the evidence's algorithm gives.
         """
 
         def judge() -> Verdict:
             """Read and judge, in a thread."""
-            """Judge in a thread."""
             if data.startswith(_ZIP_MAGIC):
                 raise UnsupportedMediaTypeError(
                     "an exhibit or another zip file",
@@ -61,9 +62,11 @@ class Verification:
                 )
             content = parse_evidence(data)
             if isinstance(content, Proof):
+                _require_length(file_digest, DIGEST_BYTES)
                 return self._judge().verify_proof(
                     content, file_digest=file_digest, before=before, steps=steps
                 )
+            _require_length(file_digest, len(content.file_digest))
             return self._judge().verify_ots(content, file_digest=file_digest, before=before)
 
         return await self._in_turn(judge)
@@ -86,3 +89,11 @@ class Verification:
                 return await run_in_threadpool(work)
         finally:
             self._present -= 1
+
+
+def _require_length(file_digest: bytes | None, n_bytes: int) -> None:
+    if file_digest is not None and len(file_digest) != n_bytes:
+        raise UsageError(
+            f"file_digest has {len(file_digest)} bytes, the evidence's algorithm gives {n_bytes}",
+            code="usage.file_digest",
+        )

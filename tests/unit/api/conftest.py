@@ -170,6 +170,21 @@ class Anchored:
 @pytest.fixture
 def anchored(settings):
     """Return a service with a local time-stamping authority and a local calendar."""
+    with anchoring(settings) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def anchored_module(tmp_path_factory):
+    """Return the same for a whole module; its event streams end at once."""
+    settings = settings_in(tmp_path_factory.mktemp("anchored"))
+    brief = replace(settings, http=replace(settings.http, event_stream_s=0.01))
+    with anchoring(brief) as found:
+        yield found
+
+
+@contextmanager
+def anchoring(settings):
     authority = LocalAuthority.create(datetime.now(UTC))
     with FakeCalendar() as calendar, LocalAuthorityServer(authority) as server:
         tsa = TsaBackend(
