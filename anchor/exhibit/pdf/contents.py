@@ -30,6 +30,9 @@ class Contents:
         report: ``report/verification.json``.
         records: those shown, by number.
         verdicts: of the records shown, by number, as the report has them.
+        enclosed: the path within the payload of each file entry whose bytes are there, by record
+            and number.
+        compared: every reference that a choice shown here names, chosen or not.
     """
 
     folder: Path
@@ -38,6 +41,8 @@ class Contents:
     report: Mapping[str, Any]
     records: Mapping[int, Record]
     verdicts: Mapping[int, Mapping[str, Any]]
+    enclosed: Mapping[tuple[int, int], str]
+    compared: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -94,12 +99,10 @@ class Contents:
         """Return the policy that the report was made under, if any record was judged."""
         return next((verdict["policy"] for verdict in self.verdicts.values()), None)
 
-    def enclosed(self, seq: int, number: int) -> Path | None:
+    def file_of(self, seq: int, number: int) -> Path | None:
         """Return the file whose bytes are enclosed for an entry of a record."""
-        for row in self.listing["files"]:
-            if row["record"] == seq and row["field"] == f"file.{number}" and row["path"]:
-                return self.folder / str(row["path"])
-        return None
+        path = self.enclosed.get((seq, number))
+        return None if path is None else self.folder / path
 
 
 def read_contents(folder: Path, bundle: bytes) -> Contents:
@@ -111,4 +114,15 @@ def read_contents(folder: Path, bundle: bytes) -> Contents:
         seq: parse_record((folder / "records" / f"{seq:08}.sdjwt").read_bytes()) for seq in shown
     }
     verdicts = {each["record"]["seq"]: each for each in report["records"]["records"]}
-    return Contents(folder, bundle.hex(), listing, report, records, verdicts)
+    enclosed = {
+        (row["record"], int(row["field"].removeprefix("file."))): row["path"]
+        for row in listing["files"]
+        if row["path"]
+    }
+    choices = [record.fields for record in records.values() if record.kind.name == "selection"]
+    compared = frozenset(
+        reference
+        for choice in choices
+        for reference in (*choice.get("chosen", ()), *choice.get("rejected", ()))
+    )
+    return Contents(folder, bundle.hex(), listing, report, records, verdicts, enclosed, compared)

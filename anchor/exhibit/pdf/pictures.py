@@ -76,7 +76,7 @@ class Pictures:
     def of_record(self, seq: int) -> str | None:
         """Return the name of the picture of the first file of a record that has one."""
         for number in self._contents.records[seq].files:
-            name = self.of_file(self._contents.enclosed(seq, number))
+            name = self.of_file(self._contents.file_of(seq, number))
             if name is not None:
                 return name
         return None

@@ -157,11 +157,8 @@ class _Step:
 
     def _is_chosen_among(self, number: int) -> bool:
         """Return whether a choice shows this file anyway."""
-        names = {str(self._record.seq), f"{self._record.seq}.{number}"}
-        return any(
-            names & {*choice.fields.get("chosen", ()), *choice.fields.get("rejected", ())}
-            for choice in self._contents.of_kind("selection")
-        )
+        seq = self._record.seq
+        return bool(self._contents.compared & {str(seq), f"{seq}.{number}"})
 
     def _cell(
         self, seq: int, number: int, entry: Mapping[str, Any], *, chosen: bool = False
@@ -171,7 +168,7 @@ class _Step:
         caption: list[Run] = [words("process.caption", seq=seq, number=number)]
         if chosen:
             caption.append(("strong", f"  {words('process.is_chosen')}"))
-        enclosed = self._contents.enclosed(seq, number)
+        enclosed = self._contents.file_of(seq, number)
         missing = "process.no_picture" if enclosed else "process.not_enclosed"
         return Cell(
             self._pictures.of_file(enclosed),
