@@ -94,7 +94,7 @@ def table(
     *,
     size: float = _TABLE_POINTS,
 ) -> Block:
-    """Return a table whose head is repeated on each page; width 0 is as wide as it must be."""
+    """Return a table; a head is repeated on each page, and width 0 is as wide as it must be."""
     body = [list(row) for row in rows]
     return {
         "kind": "table",

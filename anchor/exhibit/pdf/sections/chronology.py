@@ -52,7 +52,7 @@ def _withheld(row: Mapping[str, Any], words: Words) -> list[Line]:
         str(row["seq"]),
         [("soft", words.kind(row["kind"]))],
         "", "", "", "", "",
-        [("soft", words("chronology.withheld_plain"))],
+        [("strong", words("chronology.withheld_plain"))],
         DASH,
     ]  # fmt: skip
 

@@ -41,7 +41,7 @@ def glossary(words: Words) -> Iterator[Block]:
     rows: list[list[Line]] = [
         [[("strong", term)], meaning] for term, meaning in words.rows("glossary.rows")
     ]
-    yield table((3, 9), ["", ""], rows)
+    yield table((3, 9), [], rows)
 
 
 def annexes(contents: Contents, words: Words, n_attached: int) -> Iterator[Block]:
