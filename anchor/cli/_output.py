@@ -21,6 +21,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 from anchor.errors import VestigeError
@@ -100,6 +101,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def about(path: Path, error: VestigeError) -> VestigeError:
+    """Return the error with the file that it is about in its message."""
+    if str(path) in error.message:
+        return error
+    return VestigeError(f"{path}: {error.message}", code=error.code, hint=error.hint)
 
 
 class Output:

@@ -45,6 +45,7 @@ class Progress:
         self._count = 0
         self._start = clock()
         self._drawn_at: float | None = None
+        self._visible = False
 
     def __enter__(self) -> Self:
         return self
@@ -55,9 +56,14 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._drawn_at is not None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Wipe the bar before something else is written; the next step draws it again."""
+        if self._visible:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+            self._visible = False
 
     def step(self) -> None:
         """Count a step; draw when it is time to."""
@@ -74,6 +80,7 @@ class Progress:
         if self._drawn_at is not None and now - self._drawn_at < _EVERY_S:
             return
         self._drawn_at = now
+        self._visible = True
         self._stream.write("\r\x1b[K" + self._line(now - self._start))
         self._stream.flush()
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy, add_server, load_policy, now, server_url
-from anchor.cli._output import Output, padded, word
+from anchor.cli._output import Output, about, padded, word
+from anchor.cli._peer_words import without_signs
 from anchor.cli._progress import Progress
 from anchor.cli.program import error_to_json
 from anchor.client.evidence import PROOF_SUFFIX
@@ -23,6 +24,9 @@ from anchor.client.state_folder import state_folder
 from anchor.client.upgrading import Upgraded, Upgrader
 from anchor.errors import UsageError, VestigeError
 from anchor.verify.verdict import Status
+
+# More proofs than this get one line together.
+_LINES: Final = 40
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,14 +46,16 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Upgrade each proof; one failure does not stop the rest."""
     policy = load_policy(args.policy)
     paths = _proof_paths(args.proofs)
+    each = len(paths) <= _LINES
     statuses: list[int] = []
     results: list[dict[str, Any]] = []
     with ServiceClient(server_url(args), attempts=2) as service:
         logs = KnownLogs(state_folder(), policy)
         upgrader = Upgrader(policy, now=now(), service=service, logs=logs)
         with Progress(out, "upgrading", len(paths)) as progress:
-            for path in paths:
-                status, result = _upgrade(upgrader, path, out, ots=args.ots)
+            for path, found in upgrader.upgrade_many(paths):
+                progress.clear()
+                status, result = _report(path, found, out, ots=args.ots, each=each)
                 statuses.append(status)
                 results.append({**result, "exit_status": status})
                 progress.step()
@@ -62,29 +68,35 @@ def run(args: argparse.Namespace, out: Output) -> int:
     return status
 
 
-def _upgrade(
-    upgrader: Upgrader, path: Path, out: Output, *, ots: bool
+def _report(
+    path: Path, found: Upgraded | VestigeError, out: Output, *, ots: bool, each: bool
 ) -> tuple[int, dict[str, Any]]:
+    """Say what became of one proof, trouble in any case; write its ``.ots`` if that is wanted."""
     result: dict[str, Any] = {"path": str(path), "changed": False, "error": None}
     try:
-        upgraded = upgrader.upgrade(path)
+        if isinstance(found, VestigeError):
+            raise found
         if ots:
-            write_ots_beside(path, upgraded.proof)
+            write_ots_beside(path, found.proof)
     except VestigeError as error:
-        out.error(error)
+        out.error(about(path, error))
         status = _exit_status.exit_status_of(error)
         return status, {**result, "error": error_to_json(error)}
-    for reason in upgraded.dropped:
-        out.warn(f"{path}: left out what is false: {reason}")
-    out.line(padded(f"{path}  {_words(upgraded)}", 72), word(upgraded.verdict.status))
-    failed = upgraded.verdict.status is Status.FAILED
-    return _exit_status.FAILED if failed or upgraded.dropped else _exit_status.OK, {
+    for reason in found.dropped:
+        out.warn(f"{path}: left out what is false: {without_signs(reason)}")
+    for reason in found.left_out:
+        out.warn(f"{path}: kept what was there, left out {without_signs(reason)}")
+    if each:
+        out.line(padded(f"{path}  {_words(found)}", 72), word(found.verdict.status))
+    failed = found.verdict.status is Status.FAILED
+    return _exit_status.FAILED if failed or found.dropped else _exit_status.OK, {
         **result,
-        "changed": upgraded.changed,
-        "gained": [attestation.kind for attestation in upgraded.gained],
-        "dropped": list(upgraded.dropped),
-        "complete": upgraded.complete,
-        "status": upgraded.verdict.status.value,
+        "changed": found.changed,
+        "gained": [attestation.kind for attestation in found.gained],
+        "dropped": list(found.dropped),
+        "left_out": list(found.left_out),
+        "complete": found.complete,
+        "status": found.verdict.status.value,
     }
 
 

@@ -8,6 +8,7 @@ from the policy's sources and kept with the proof, where there are sources.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 
 from anchor.backends.calendar_client import CalendarClient
 from anchor.client.online_facts import bitcoin_source_of, fetch_header_run
@@ -29,8 +30,17 @@ class CalendarAnswers:
     """
 
     def __init__(self, policy: Policy, *, bitcoin: BitcoinHeaderSource | None = None) -> None:
-        self._clients = [CalendarClient(uri) for uri in policy.calendars]
-        self._bitcoin = bitcoin or bitcoin_source_of(policy)
+        self._policy = policy
+        self._given = bitcoin
+
+    # Made when first asked: each client loads the machine's root certificates.
+    @cached_property
+    def _clients(self) -> list[CalendarClient]:
+        return [CalendarClient(uri) for uri in self._policy.calendars]
+
+    @cached_property
+    def _bitcoin(self) -> BitcoinHeaderSource | None:
+        return self._given or bitcoin_source_of(self._policy)
 
     def ask(self, proof: Proof) -> tuple[Proof, bool]:
         """Return the proof with what calendars added, and whether any calendar answered."""

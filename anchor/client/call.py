@@ -25,7 +25,7 @@ from anchor.formats.encoding import parse_hex, parse_json, utc_text
 from anchor.formats.ots.codec import DetachedTimestamp, parse_detached
 from anchor.formats.tiles import entries_path, parse_entry_bundle, parse_tile, tile_path
 from anchor.formats.tlog_proof import TlogProof, parse_tlog_proof
-from anchor.proof.codec import PROOF_MEDIA_TYPE, parse_proof
+from anchor.proof.codec import PROOF_MEDIA_TYPE, ProofReader, parse_proof
 from anchor.proof.proof import Proof
 
 T = TypeVar("T")
@@ -155,12 +155,13 @@ def standing_call(digest: bytes, *, before: datetime | None = None) -> Call[dict
     return Call("GET", path, lambda reply: _object(reply, "standing"), _MAX_JSON_BYTES)
 
 
-def proof_call(digest: bytes) -> Call[Proof]:
-    """Fetch the proof of a digest, as far as it is."""
+def proof_call(digest: bytes, reader: ProofReader | None = None) -> Call[Proof]:
+    """Fetch the proof of a digest, as far as it is; ``reader`` as for the codec."""
+    parse = parse_proof if reader is None else reader.parse
     return Call(
         "GET",
         f"/v1/digests/{digest.hex()}/proof",
-        lambda reply: parse_proof(reply.body),
+        lambda reply: parse(reply.body),
         limits.MAX_PROOF_BYTES,
         {"Accept": PROOF_MEDIA_TYPE},
     )

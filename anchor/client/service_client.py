@@ -25,6 +25,7 @@ from anchor.client.problem import RETRIED_STATUSES, error_of, retry_after_s
 from anchor.errors import BackendProtocolError, BackendUnavailableError, quote_peer
 from anchor.formats.ots.codec import DetachedTimestamp
 from anchor.formats.tlog_proof import TlogProof
+from anchor.proof.codec import ProofReader
 from anchor.proof.proof import Proof
 
 T = TypeVar("T")
@@ -86,9 +87,9 @@ class ServiceClient:
         """Return where a digest stands; NotFoundError if the log does not have it."""
         return self._do(calls.standing_call(digest, before=before))
 
-    def fetch_proof(self, digest: bytes) -> Proof:
-        """Return the proof of a digest as far as it is; parsed, not believed."""
-        return self._do(calls.proof_call(digest))
+    def fetch_proof(self, digest: bytes, *, reader: ProofReader | None = None) -> Proof:
+        """Return the proof of a digest as far as it is; parsed (by ``reader``), not believed."""
+        return self._do(calls.proof_call(digest, reader))
 
     def fetch_receipt(self, digest: bytes) -> TlogProof:
         """Return the receipt of a digest; parsed, not believed."""

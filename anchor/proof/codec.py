@@ -79,10 +79,14 @@ class ProofReader:
         return known
 
 
-def serialize_proof(proof: Proof) -> bytes:
+def serialize_proof(proof: Proof, *, reader: ProofReader | None = None) -> bytes:
     """Write a proof file: UTF-8 JSON, two-space indent, ends in a newline.
 
     What is written is read again, so that no file is ever written that nobody reads.
+
+    Args:
+        proof: what to write.
+        reader: reads it again; the same one for many of a round is quicker.
 
     Raises:
         LimitExceededError: the file would be larger than any reader accepts, or hold too many of
@@ -94,7 +98,7 @@ def serialize_proof(proof: Proof) -> bytes:
         raise LimitExceededError(
             f"the proof takes {len(data)} bytes, at most {limits.MAX_PROOF_BYTES} are read"
         )
-    parse_proof(data)
+    (reader or ProofReader()).parse(data)
     return data
 
 
