@@ -48,6 +48,8 @@ lint: .venv/.vestige-dev  ## style, floors, docstrings
 .PHONY: types
 types: .venv/.vestige-dev  ## mypy, strict
 	$(BIN)/mypy
+	$(BIN)/mypy integrations/comfyui_vestige
+	MYPYPATH=integrations/a1111-vestige $(BIN)/mypy integrations/a1111-vestige/scripts/vestige_record.py
 
 .PHONY: cover
 cover: .venv/.vestige-dev node_modules/.vestige-npm $(WEB)/node_modules/.vestige-npm  ## line and branch coverage of the tests

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Final
 
 from anchor.capture import CapturePool
 from anchor.cli import _exit_status
-from anchor.cli._fields import parse_reference
+from anchor.cli._fields import clean_text, parse_reference
 from anchor.cli._output import Output
 from anchor.cli._progress import Progress
 from anchor.cli._vault import Desk, add_recording, now, record_draft
 from anchor.cli.program import error_to_json
 from anchor.client.file_selection import select_files
 from anchor.errors import UsageError, VestigeError
+from anchor.records.fields import MODES
 from anchor.vault.draft import Draft
 from anchor.vault.file_drafts import LATE_AFTER, KeptFile, generation_draft, keep_file
 
@@ -38,6 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--together", action="store_true", help="one record for all: the outputs of one run"
+    )
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="how they were captured, as the records say it (default: manual, an import: import); "
+        "for programs that record by this command, such as a plugin at the moment of saving",
+    )
+    parser.add_argument(
+        "--client", metavar="NAME/VERSION", help="the program that captured them (default: this)"
     )
     parser.add_argument(
         "--from", dest="parents", metavar="N", nargs="+", default=[], help="what they came from"
@@ -83,20 +94,26 @@ def _draft(args: argparse.Namespace, desk: Desk, pool: CapturePool, file: KeptFi
     kind = args.kind or _guessed(file)
     fields = {"parents": args.parents or None}
     if kind == "generation":
-        made = generation_draft(desk.vault, file, pool, now=now())
+        mode = args.mode or "manual"
+        made = generation_draft(desk.vault, file, pool, now=now(), mode=mode)
         own = record_draft(args, kind, fields).fields
-        return Draft(kind, {**made.fields, **own}, made.files, args.role, lag_s=made.lag_s,
-                     tier=made.tier, late=made.late)  # fmt: skip
+        fields = {**made.fields, **own}
+        return replace(made, fields=fields, role=args.role, client=_client(args))
     lag = file.lag(now())
     return record_draft(
         args,
         kind,
         fields,
         files=(file.attachment(_ROLES.get(kind, kind)),),
-        mode="import" if kind == "import" else "manual",
+        mode=args.mode or ("import" if kind == "import" else "manual"),
+        client=_client(args),
         lag_s=int(lag.total_seconds()),
         late=lag > LATE_AFTER,
     )
+
+
+def _client(args: argparse.Namespace) -> str | None:
+    return clean_text(args.client) or None
 
 
 def _guessed(file: KeptFile) -> str:
@@ -127,6 +144,7 @@ def _joined(args: argparse.Namespace, drafts: list[Draft]) -> list[Draft]:
             tuple(item for draft in drafts for item in draft.files),
             args.role,
             first.mode,
+            first.client,
             lag_s=max(draft.lag_s or 0 for draft in drafts),
             tier=first.tier,
             late=any(draft.late for draft in drafts),

@@ -74,21 +74,25 @@ class Recorder:
         self._now = now
         self._new_salt = new_salt
 
-    def append(self, draft: Draft, *, adopting: bool = False) -> Record:
+    def append(self, draft: Draft, *, adopting: bool = False, at_seq: int | None = None) -> Record:
         """Make one record; durable on return.
 
         Args:
             draft: what it says.
             adopting: see :meth:`Vault.writing`.
+            at_seq: the number that it is for: what it says holds there and nowhere else, as a seed
+                does that was derived from a beacon, the project and the number. None takes any.
 
         Raises:
+            StoreConflictError: ``vault.place_taken``: another record has the number ``at_seq``, or
+                there are not so many yet. Derive the seed again for the number that is next now.
             UsageError, NotFoundError: it refers to what is not there, or a file can not be taken.
             FormatError: a field is missing, unknown or of another type; a file is empty.
             StoreConflictError: the vault is read-only here or closed, the key is not in force, or a
                 file changed while it was read.
             StoreUnavailableError: the disk is full or failing; nothing was recorded.
         """
-        (made,) = self.append_many([draft], adopting=adopting)
+        (made,) = self._append_batch([draft], adopting=adopting, at_seq=at_seq)
         if isinstance(made, VestigeError):
             raise made
         return made
@@ -113,12 +117,13 @@ class Recorder:
     # -- one batch ---------------------------------------------------------------------------------
 
     def _append_batch(
-        self, drafts: Sequence[Draft], *, adopting: bool
+        self, drafts: Sequence[Draft], *, adopting: bool, at_seq: int | None = None
     ) -> list[Record | VestigeError]:
         ready = self._keep_files(drafts)
         not_before = tuple(self._beacons())
         made: list[Record | VestigeError] = []
         with self._vault.writing(adopting=adopting) as writer:
+            _want_place(at_seq, writer.tip.place.seq)
             for item in ready:
                 if isinstance(item, VestigeError):
                     made.append(item)
@@ -248,6 +253,15 @@ class Recorder:
                 hint="vestige log shows which there are",
             )
         return entry.kind, {file.number for file in entry.files}
+
+
+def _want_place(wanted: int | None, there: int) -> None:
+    if wanted is not None and wanted != there:
+        raise StoreConflictError(
+            f"the record was made for number {wanted}, and the next one is {there}",
+            code="vault.place_taken",
+            hint="what depends on the number, such as a seed, is to be derived again",
+        )
 
 
 def references(draft: Draft) -> Iterator[str]:

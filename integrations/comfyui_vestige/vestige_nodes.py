@@ -21,7 +21,7 @@ _VAULT = ("STRING", {
 })  # fmt: skip
 
 
-class VestigeSaveImage(nodes.SaveImage):
+class VestigeSaveImage(nodes.SaveImage):  # type: ignore[misc]  # the host has no types
     """Saves as ComfyUI does, and records the run."""
 
     RETURN_TYPES = ("STRING",)

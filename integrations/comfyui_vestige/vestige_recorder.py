@@ -95,7 +95,7 @@ def record_images(
     try:
         anchor = load_anchor()
         if anchor is None:
-            return _noticed(_record_by_command(files, folder))
+            return _noticed(_record_by_command(files, folder, client))
         with _one_at_a_time:
             outcome = _record_here(anchor, files, folder, client, draw)
         return _noticed(outcome)
@@ -139,24 +139,33 @@ def _record_here(
         if reason is not None:
             raise reason
         signer = anchor.signing_key(vault, anchor.KeyStore(ask=_passphrase_of(anchor)))
-        draft, fits = _draft(anchor, vault, files, client, draw)
+        kept = [anchor.keep_file(vault, file) for file in files]
         beacons = beacon_cache(anchor, vault).beacons()
-        if fits and draw is not None:
-            beacons = (draw.beacon, *(item for item in beacons if item != draw.beacon))
-        record = anchor.Recorder(vault, signer, beacons=lambda: beacons).append(draft)
-        if fits and draw is not None and record.seq != draw.seq:
-            LOG.warning("vestige: record %d says that its seed is of a beacon, but another record "
-                        "came first; vestige correct puts that right", record.seq)  # fmt: skip
+        draft, seq = _draft(anchor, vault, kept, client, draw)
+        if seq is not None and draw is not None:
+            first = (draw.beacon, *(item for item in beacons if item != draw.beacon))
+            try:
+                record = anchor.Recorder(vault, signer, beacons=lambda: first).append(
+                    draft, at_seq=seq
+                )
+            except Exception as error:
+                if getattr(error, "code", None) != "vault.place_taken":
+                    raise
+                # The pixels are there and can not be drawn again: the claim goes, the image stays.
+                seq = None
+                vault.refresh()
+                draft, _ = _draft(anchor, vault, kept, client, draw)
+        if seq is None:
+            record = anchor.Recorder(vault, signer, beacons=lambda: beacons).append(draft)
         _send_later(vault.layout.work)
     return Outcome(f"vestige: record {record.seq}", recorded=True)
 
 
 def _draft(
-    anchor: SimpleNamespace, vault: Any, files: Sequence[Path], client: str, draw: Draw | None
-) -> tuple[Any, bool]:
-    """Return the draft of one run, and whether its seed is the one drawn for this very place."""
+    anchor: SimpleNamespace, vault: Any, kept: Sequence[Any], client: str, draw: Draw | None
+) -> tuple[Any, int | None]:
+    """Return the draft of one run, and the number it is for if its seed was drawn for that one."""
     now = datetime.now(timezone.utc)  # noqa: UP017 - Python 3.10
-    kept = [anchor.keep_file(vault, file) for file in files]
     with anchor.CapturePool(workers=1) as pool:
         first = anchor.generation_draft(vault, kept[0], pool, now=now, mode="live_plugin")
     fields = {**first.fields, "outputs": len(kept)}
@@ -174,7 +183,7 @@ def _draft(
         tier=first.tier,
         late=first.late,
     )
-    return draft, fits
+    return draft, draw.seq if fits and draw is not None else None
 
 
 def _seed_fields(vault: Any, seed_in_file: str, draw: Draw) -> tuple[dict[str, str], bool]:
@@ -225,13 +234,13 @@ def _send_later(work: Path) -> None:
 # -- by the command --------------------------------------------------------------------------------
 
 
-def _record_by_command(files: Sequence[Path], folder: Path) -> Outcome:
+def _record_by_command(files: Sequence[Path], folder: Path, client: str) -> Outcome:
     command = os.environ.get("VESTIGE_COMMAND") or shutil.which("vestige")
     if command is None:
         return Outcome("vestige: not recorded: neither its package nor its command is here")
     done = subprocess.run(
-        [command, "add", "--json", "--as", "generation", "--together", "--vault", str(folder),
-         "--", *map(str, files)],
+        [command, "add", "--json", "--as", "generation", "--together", "--mode", "live_plugin",
+         "--client", client, "--vault", str(folder), "--", *map(str, files)],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_TIMEOUT_S, check=False,
     )  # fmt: skip
     said = _object(done.stdout)

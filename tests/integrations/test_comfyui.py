@@ -137,8 +137,8 @@ def test_a_seed_that_the_file_contradicts_is_not_called_a_beacons(
     assert record.fields["note"] == f"given the seed {drawn.seed}; the file names another"
 
 
-def test_a_race_for_the_place_is_told(
-    comfyui, output: Path, beacon: Beacon, monkeypatch, caplog
+def test_a_race_for_the_place_takes_the_claim_and_leaves_the_image(
+    comfyui, output: Path, beacon: Beacon, monkeypatch
 ) -> None:
     """Another program's record comes between the look at the vault and the record."""
     _, drawn = draw(comfyui)
@@ -146,14 +146,20 @@ def test_a_race_for_the_place_is_told(
     anchor = recorder.load_anchor()
 
     class Overtaken(anchor.Recorder):
-        def append(self, draft):
-            super().append(Draft("note", {"text": "in between"}))
-            return super().append(draft)
+        def append(self, draft, **more):
+            if more:
+                super().append(Draft("note", {"text": "in between"}))
+            return super().append(draft, **more)
 
     anchor.Recorder = Overtaken
     monkeypatch.setattr(recorder, "load_anchor", lambda: anchor)
-    save(comfyui, draw=drawn)
-    assert "record 2 says that its seed is of a beacon" in caplog.text
+    shown = save(comfyui, draw=drawn)
+    assert shown["result"] == ("vestige: record 2",)
+    between, record = records(output)
+    assert between.kind.name == "note"
+    assert record.fields["seed"] == str(drawn.seed)
+    assert "seed_origin" not in record.fields
+    assert record.fields["note"].startswith("the seed was drawn for record 1 of project ")
 
 
 def test_without_a_beacon_the_seed_is_random_and_called_so(comfyui, output: Path) -> None:

@@ -60,6 +60,7 @@ def test_the_real_command_records_a_run(
     (record,) = records(output)
     assert [file["name"] for file in record.files.values()] == ["a [1]*.png", "-b.png"]
     assert record.fields["outputs"] == 2
+    assert (record.capture.mode, record.capture.client) == ("live_plugin", "tests/1")
 
 
 def test_the_arguments_are_fixed(recorder, tmp_path: Path, monkeypatch) -> None:
@@ -70,7 +71,8 @@ def test_the_arguments_are_fixed(recorder, tmp_path: Path, monkeypatch) -> None:
     outcome = recorder.record_images([path], vault="/some/vault", client="tests/1")
     assert outcome.text == "vestige: record 7"
     assert told.read_text().splitlines() == [
-        "add", "--json", "--as", "generation", "--together", "--vault", "/some/vault", "--", path,
+        "add", "--json", "--as", "generation", "--together", "--mode", "live_plugin",
+        "--client", "tests/1", "--vault", "/some/vault", "--", path,
     ]  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from anchor.errors import (
     UsageError,
     VestigeError,
 )
-from anchor.records.record import Beacon
+from anchor.records.record import Beacon, Place, Record
+from anchor.records.seed import beacon_seed
 from anchor.vault import Attachment, Draft, Recorder, Vault
 from anchor.vault.signer import Signer
 from tests.unit.vault.conftest import START, Project
@@ -289,4 +291,46 @@ def test_a_record_past_the_limit_is_refused_before_it_is_written(project: Projec
     error = refused(project, Draft("prompt", {"positive": "x" * (25 << 20)}))
     assert isinstance(error, FormatError)
     project.note("after")
+    project.assert_sound()
+
+
+# -- for one place only ----------------------------------------------------------------------------
+
+
+def test_a_record_for_one_number_is_refused_at_another(project):
+    """A seed from a beacon is derived from the number too: at another number it would be false."""
+    beacon = Beacon("bitcoin", 900_000, bytes(range(32)))
+    recorder = project.recorder(beacons=lambda: [beacon])
+    seq = project.vault.size
+    project.note("in between")
+    for wanted in (seq, seq + 7):
+        with pytest.raises(StoreConflictError) as caught:
+            recorder.append(Draft("generation", {"seed": "1"}), at_seq=wanted)
+        assert caught.value.code == "vault.place_taken"
+    assert project.vault.size == seq + 1
+    seq = project.vault.size
+    place = Place(project.vault.project.id, seq, None, b"", 0)
+    fields = {"seed": str(beacon_seed(place, beacon)), "seed_origin": "beacon"}
+    record = recorder.append(Draft("generation", fields), at_seq=seq)
+    assert record.seq == seq
+    assert record.fields["seed"] == str(beacon_seed(record.place, record.not_before[0]))
+
+
+def test_of_many_that_want_one_number_one_gets_it(project):
+    """Each derives again until it has a number, and none holds a false one."""
+
+    def record(_number: int) -> Record:
+        recorder = project.recorder()
+        while True:
+            seq = project.vault.size
+            try:
+                return recorder.append(Draft("note", {"text": f"{seq}"}), at_seq=seq)
+            except StoreConflictError as error:
+                if error.code != "vault.place_taken":
+                    raise
+
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(record, range(12)))
+    assert sorted(item.seq for item in made) == list(range(1, 13))
+    assert all(item.fields["text"] == f"{item.seq}" for item in made)
     project.assert_sound()
