@@ -11,7 +11,8 @@ Readers take the tuple of runs as it is, without a lock, and never wait.
 The index is derived data. What is not in a file yet is read from the entries at the next start, and
 a manifest or file that is missing or of the wrong size means that all of it is built again. A
 failing disk under the index never fails a commit: the runs stay in memory and writing is tried
-again later.
+again later. An index that is behind the tree, since memory was short, catches up from the entries
+before anything is appended: it must know every leaf, or a digest would get a second one.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class DigestIndex:
                 self._folder.mkdir(exist_ok=True)
         if tree_size:
             self._load_files(tree_size)
-        self._catch_up(tree_size)
+        self._build_up(tree_size)
         if not self._read_only:
             self._remove_strangers()
 
@@ -117,7 +118,7 @@ class DigestIndex:
         """
         self._stop()
         self._forget()
-        self._catch_up(tree_size)
+        self._build_up(tree_size)
         self._remove_strangers()
 
     def close(self) -> None:
@@ -137,14 +138,20 @@ class DigestIndex:
         self._runs = ()
         self._key = DigestKey(secrets.token_bytes(SEED_BYTES))
 
-    def _catch_up(self, tree_size: int) -> None:
-        while self.size < tree_size:
-            first = self.size
-            count = min(_REBUILD_KEYS, tree_size - first)
-            keys = self._key.keys(self._entries.read(first, count))
-            self._append_run(IndexRun.from_keys(first, keys))
+    def _build_up(self, tree_size: int) -> None:
+        """Add what is missing, merging as it goes; no thread of the index may run."""
+        while self._add_next(tree_size):
             if not self._read_only:
                 self._settle()
+
+    def _add_next(self, tree_size: int) -> bool:
+        """Add some of the missing leaves from the entries; return whether there were any."""
+        first = self.size
+        count = min(_REBUILD_KEYS, tree_size - first)
+        if count > 0:
+            keys = self._key.keys(self._entries.read(first, count))
+            self._append_run(IndexRun.from_keys(first, keys))
+        return count > 0
 
     def _settle(self) -> None:
         """Do all the merging that is due, here and now; a failing disk leaves it for later."""
@@ -214,10 +221,20 @@ class DigestIndex:
 
     # -- growing -------------------------------------------------------------------------------
 
-    def add(self, keys: NDArray[np.uint64]) -> None:
-        """Add the keys of the leaves that follow those covered; merging goes on in a thread."""
-        first = self.size
-        self._append_run(IndexRun.from_keys(first, keys))
+    def add(self, first: int, keys: NDArray[np.uint64]) -> None:
+        """Add the keys of committed leaves from ``first`` on; merging goes on in a thread.
+
+        Where leaves before ``first`` are missing, all are read from the entries instead. A failure,
+        such as MemoryError, leaves the index as it was: :meth:`catch_up` before the next append.
+        """
+        if first == self.size:
+            self._append_run(IndexRun.from_keys(first, keys))
+        self.catch_up(first + len(keys))
+
+    def catch_up(self, tree_size: int) -> None:
+        """Add the committed leaves that are missing, if any; whoever adds calls it, nobody else."""
+        while self._add_next(tree_size):
+            pass
         if _next_merge(self._runs, self._file_keys) is not None:
             self._start()
 
@@ -356,11 +373,6 @@ class DigestIndex:
         for path in self._folder.glob("run-*"):
             if path.name not in named:
                 path.unlink(missing_ok=True)
-
-
-def _merges_inline(older: IndexRun, newer: IndexRun) -> bool:
-    small = older.path is None and len(older) + len(newer) <= _INLINE_KEYS
-    return small and len(older) < 2 * len(newer)
 
 
 def _next_merge(runs: Sequence[IndexRun], file_keys: int) -> tuple[int, bool] | None:

@@ -14,13 +14,14 @@ Rules:
   next append writes everything anew; a flush is never repeated. After a failed COMMIT the row is in
   doubt: it is read again from a fresh connection, and counts if it is there.
 * While that recovery fails, appends raise StoreUnavailableError, each after trying it again, and
-  reading goes on.
+  reading goes on. The same holds while the index is behind the committed tree.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,9 +199,11 @@ class PackedLog(PackedReader):
         self._edge = edge
         # The tree before the index: whoever finds a digest finds its leaf committed.
         self._committed = tree
-        if keys is None:
-            keys = self._index.keys(self._tree.entries.read(first, tree.tree_size - first))
-        self._index.add(keys)
+        with _index_errors():
+            if keys is None:
+                self._index.catch_up(tree.tree_size)
+            else:
+                self._index.add(first, keys)
 
     def rollback(self) -> None:
         """See the port."""
@@ -227,6 +230,10 @@ class PackedLog(PackedReader):
             raise StoreUnavailableError("the log is closed", code="store.unavailable.closed")
         if self._tail_doubtful:
             self._recover()
+        if self._index.size < self.size:
+            # Or digests that it misses would get a second leaf.
+            with _index_errors():
+                self._index.catch_up(self.size)
 
     def _require_room(self, n_new: int) -> None:
         if self.size + n_new > MAX_POSITIONS:
@@ -281,3 +288,16 @@ class PackedLog(PackedReader):
         if self._lock_fd >= 0:
             descriptor, self._lock_fd = self._lock_fd, -1
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _index_errors() -> Iterator[None]:
+    """Turn what keeps the index from growing into StoreUnavailableError; the tree is durable."""
+    try:
+        yield
+    except (MemoryError, OSError, RuntimeError) as exc:
+        raise StoreUnavailableError(
+            f"the digest index could not take what was committed: {exc or type(exc).__name__}",
+            code="store.unavailable.index",
+            hint="send the same digests again; they keep the place that they have",
+        ) from exc

@@ -44,9 +44,10 @@ class Bench:
         self.index = self.open()
 
     def add(self, data: bytes) -> None:
-        self.entries.write(self.size, data)
+        first = self.size
+        self.entries.write(first, data)
         self.size += len(data) // 32
-        self.index.add(self.index.keys(data))
+        self.index.add(first, self.index.keys(data))
 
     def settled(self) -> None:
         for _ in range(2_000):
@@ -457,3 +458,43 @@ def test_reader_beside_the_writer_sees_its_tree_and_changes_no_file(tmp_path: Pa
     reader.close()
     log.close()
     assert set(names) >= {"MANIFEST.json"}
+
+
+# -- behind the tree -------------------------------------------------------------------------------
+
+
+def failing_once(monkeypatch, target, name, error):
+    """Make a class method fail the first time that it is called."""
+    genuine = getattr(target, name)
+    failed = []
+
+    def once(*arguments):
+        if not failed:
+            failed.append(True)
+            raise error
+        return genuine(*arguments)
+
+    monkeypatch.setattr(target, name, once)
+
+
+@pytest.mark.parametrize("step", ["from_keys", "merged"])
+def test_an_add_that_fails_leaves_no_false_positions(bench, monkeypatch, step):
+    bench.add(digests(range(2)))
+    failing_once(monkeypatch, IndexRun, step, MemoryError())
+    with pytest.raises(MemoryError):
+        bench.add(digests(range(2, 4)))
+    assert bench.index.size == 2
+    bench.add(digests(range(4, 6)))
+    bench.check()
+
+
+def test_catching_up_reads_what_is_missing(bench, monkeypatch):
+    monkeypatch.setattr(digest_index, "_REBUILD_KEYS", 7)
+    bench.add(digests(range(3)))
+    failing_once(monkeypatch, IndexRun, "from_keys", MemoryError())
+    with pytest.raises(MemoryError):
+        bench.add(digests(range(3, 50)))
+    bench.index.catch_up(bench.size)
+    bench.check()
+    bench.index.catch_up(bench.size)
+    bench.check()

@@ -23,6 +23,7 @@ from anchor.errors import (
 from anchor.formats.tiles import parse_entry_bundle
 from anchor.ports import CommittedTree, LogStore
 from anchor.stores.packed import PackedLog, PackedReader
+from anchor.stores.packed.index_run import IndexRun
 from tests.fakes.faulty_disk import FaultyDisk
 from tests.fakes.log import (
     SIGNER,
@@ -426,3 +427,39 @@ def test_readers_are_not_held_up_by_a_commit_that_takes_long(tmp_path: Path) -> 
     writer.join()
     assert log.find(digest(300)) == 300
     log.close()
+
+
+# -- an index that cannot grow ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_digest_has_one_leaf_though_the_index_could_not_take_it(
+    log: PackedLog, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Memory is short after the commit: what was committed is found again, under its leaf."""
+    model = LogModel()
+    append_and_commit(log, digests(range(2)))
+    model.append(digests(range(2)))
+    genuine, left = IndexRun.from_keys, [times]
+
+    def short(first: int, keys: object) -> IndexRun:
+        if left[0]:
+            left[0] -= 1
+            raise MemoryError
+        return genuine(first, keys)
+
+    monkeypatch.setattr(IndexRun, "from_keys", short)
+    with pytest.raises(StoreUnavailableError, match="index"):
+        append_and_commit(log, digests(range(2, 4)))
+    model.append(digests(range(2, 4)))
+    assert log.size == 4
+    # While it cannot catch up nothing is appended; reading goes on.
+    for _ in range(times - 1):
+        with pytest.raises(StoreUnavailableError, match="index"):
+            append_and_commit(log, digest(4))
+        assert log.entry(3) == digest(3)
+    again = append_and_commit(log, digests([4, 2, 3]))
+    model.append(digests([4, 2, 3]))
+    assert again.leaf_indices.tolist() == [4, 2, 3]
+    assert again.created.tolist() == [True, False, False]
+    model.check(log)
