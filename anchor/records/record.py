@@ -21,7 +21,7 @@ from typing import Any, Final
 from anchor.errors import FormatError, UnsupportedVersionError, VerificationError
 from anchor.formats.encoding import parse_utc, utc_text
 from anchor.records.fields import Field, check_fields
-from anchor.records.kinds import COMMON, ENVELOPE, KEY_KINDS, KINDS, Kind
+from anchor.records.kinds import ENVELOPE, KEY_KINDS, KINDS, Kind
 from anchor.records.sdjwt import Disclosure, SdJwt, make_disclosure, parse_sd_jwt, sign_sd_jwt
 
 SCHEMA: Final = "vestige-record/1"
@@ -133,8 +133,7 @@ class Record:
     def fields(self) -> dict[str, Any]:
         """Return its own fields that are open or disclosed, file entries left out."""
         shown = {**self.sd_jwt.open_fields, **self.sd_jwt.disclosed_fields}
-        own = {field.name for field in (*self.kind.fields, *COMMON)}
-        return {name: value for name, value in shown.items() if name in own}
+        return {name: value for name, value in shown.items() if name in self.kind.types}
 
     @property
     def files(self) -> dict[int, Mapping[str, Any]]:
@@ -154,9 +153,9 @@ class Record:
 
     def references(self) -> Iterator[int]:
         """Yield the ``seq`` of each earlier record that a field shown here names."""
-        types = {field.name: field.type for field in (*self.kind.fields, *COMMON)}
         for name, value in self.fields.items():
-            texts = {"ref": [value], "refs": value}.get(types[name], ())
+            kind = self.kind.types[name]
+            texts = value if kind == "refs" else [value] if kind == "ref" else ()
             yield from (int(text.partition(".")[0]) for text in texts)
 
 
@@ -169,7 +168,10 @@ def parse_record(data: str | bytes) -> Record:
             fields, files) is, an import says that it is not late, or a field refers to the record
             itself or to a later one.
     """
-    sd_jwt = parse_sd_jwt(data)
+    return _record_of(parse_sd_jwt(data))
+
+
+def _record_of(sd_jwt: SdJwt) -> Record:
     if sd_jwt.media_type != MEDIA_TYPE or sd_jwt.payload.get("schema") != SCHEMA:
         raise UnsupportedVersionError(f"this is not a {SCHEMA} record")
     fields, name = sd_jwt.open_fields, sd_jwt.payload.get("kind")
@@ -312,8 +314,7 @@ def build_record(
         "hidden": len(disclosures),
         **{name: value for name, value in given.items() if name in names},
     }
-    signed = sign_sd_jwt(payload, disclosures, sign, media_type=MEDIA_TYPE)
-    return parse_record(signed.serialize())
+    return _record_of(sign_sd_jwt(payload, disclosures, sign, media_type=MEDIA_TYPE))
 
 
 def _refuse_repeated_salts(disclosures: Sequence[Disclosure]) -> None:
