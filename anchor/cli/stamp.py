@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -131,23 +132,28 @@ def _finish(
     results: list[Stamped],
 ) -> Iterator[Stamped]:
     """Fetch what was added to each proof, and write its ``.ots``."""
-    from anchor.client.ots_file import write_ots_beside
-    from anchor.client.upgrading import Upgrader
+    from anchor.client.upgrading import Upgraded, Upgrader
 
     upgrader = Upgrader(policy, now=now(), service=service, logs=logs)
+    good = [result for result in results if result.proof is not None]
+    found = dict(upgrader.upgrade_many([result.proof_path for result in good]))
     for result in results:
-        if result.proof is None:
-            yield result
-            continue
-        proof = result.proof
-        try:
-            proof = upgrader.upgrade(result.proof_path).proof
-            if args.ots:
-                write_ots_beside(result.proof_path, proof)
-        except VestigeError as error:
-            yield Stamped(result.path, result.proof_path, proof, result.kept, result.created, error)
+        outcome = found.get(result.proof_path) if result.proof is not None else None
+        if isinstance(outcome, Upgraded):
+            yield _with_ots(replace(result, proof=outcome.proof), wanted=args.ots)
         else:
-            yield Stamped(result.path, result.proof_path, proof, result.kept, result.created)
+            yield replace(result, error=outcome or result.error)
+
+
+def _with_ots(result: Stamped, *, wanted: bool) -> Stamped:
+    from anchor.client.ots_file import write_ots_beside
+
+    if wanted and result.proof is not None:
+        try:
+            write_ots_beside(result.proof_path, result.proof)
+        except VestigeError as error:
+            return replace(result, error=error)
+    return result
 
 
 def _report(results: list[Stamped], waited: VestigeError | None, out: Output) -> int:

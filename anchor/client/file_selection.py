@@ -21,7 +21,7 @@ from typing import Final
 from anchor.client.evidence import OTS_SUFFIX, PROOF_SUFFIX
 from anchor.errors import NotFoundError, StoreError, UsageError, VestigeError
 
-_EVIDENCE: Final = (PROOF_SUFFIX, OTS_SUFFIX)
+_EVIDENCE: Final = (PROOF_SUFFIX, OTS_SUFFIX, PROOF_SUFFIX + ".bak")
 _PATTERN: Final = frozenset("*?[")
 
 

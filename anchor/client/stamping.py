@@ -8,7 +8,8 @@ Rules:
   consistent with the newest one seen, and the inclusion proof, made here from the log's tiles,
   leads from the digest to its root hash.
 * A proof that is there already is kept if it is of the same content, and never overwritten if not,
-  unless forced. So the same command can be given again after an interruption.
+  unless forced. So the same command can be given again after an interruption. Of two commands that
+  stamp one file at once, one writes the proof and the other says so.
 * One file's failure does not stop the others.
 """
 
@@ -32,6 +33,7 @@ from anchor.client.local_file import (
     load_bytes,
     sync_folder,
     write_atomically,
+    write_new,
 )
 from anchor.client.service_client import ServiceClient
 from anchor.client.tile_hashes import TileHashes
@@ -157,7 +159,8 @@ class Stamper:
                 leaf.leaf_index, checkpoint.tree_size, tuple(path), submitted.checkpoint
             )
             proofs.append(Proof(item.digest, item.opening, (inclusion,), expected))
-        yield from _write(items, proofs, [leaf.created for leaf in submitted.leaves])
+        created = [leaf.created for leaf in submitted.leaves]
+        yield from _write(items, proofs, created, replace=self._force)
 
     def _expected_rows(self, digest: bytes) -> tuple[ExpectedAttestation, ...]:
         """Return what the service expects of its backends; the same for all of one request.
@@ -188,13 +191,17 @@ class Stamper:
 
 
 def _write(
-    items: Sequence[Stampable], proofs: Sequence[Proof], created: Sequence[bool]
+    items: Sequence[Stampable], proofs: Sequence[Proof], created: Sequence[bool], *, replace: bool
 ) -> Iterator[Stamped]:
     """Write the proofs, several at a time: each waits for the disk, and they can wait together."""
 
     def write(item: Stampable, proof: Proof, new: bool) -> Stamped:
         try:
-            write_atomically(item.proof_path, serialize_proof(proof), durable_name=False)
+            data = serialize_proof(proof)
+            if replace:
+                write_atomically(item.proof_path, data, durable_name=False)
+            else:
+                _write_first(item.proof_path, data)
         except VestigeError as error:
             return Stamped(item.path, item.proof_path, error=error)
         return Stamped(item.path, item.proof_path, proof, created=new)
@@ -204,6 +211,18 @@ def _write(
     for folder in {item.proof_path.parent for item in items}:
         sync_folder(folder)
     yield from written
+
+
+def _write_first(proof_path: Path, data: bytes) -> None:
+    """Write a proof where there was none a moment ago; keep one that has come since."""
+    try:
+        write_new(proof_path, data, durable_name=False)
+    except StoreConflictError as error:
+        raise StoreConflictError(
+            f"{proof_path} was written by another command in the meantime and is kept",
+            code="proof.occupied",
+            hint="stamp the file again: a proof of the same content is kept as it is",
+        ) from error
 
 
 def load_present(proof_path: Path, digest: bytes, *, force: bool) -> Proof | None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from anchor.client import local_file
-from anchor.client.local_file import beside, file_digest, load_bytes, write_atomically
+from anchor.client.local_file import (
+    beside,
+    file_digest,
+    keep_beside,
+    load_bytes,
+    write_atomically,
+    write_new,
+)
 from anchor.errors import (
     LimitExceededError,
     NotFoundError,
@@ -123,3 +131,88 @@ def test_write_into_a_folder_that_is_not_there_says_so(tmp_path):
 
 def test_name_beside_keeps_the_whole_name(tmp_path):
     assert beside(tmp_path / "cat.tar.gz", ".proof").name == "cat.tar.gz.proof"
+
+
+# -- links, and two that write at once -------------------------------------------------------------
+
+
+def test_a_link_inside_the_folder_stays_a_link_and_its_file_is_replaced(tmp_path):
+    real, link = tmp_path / "real.proof", tmp_path / "link.proof"
+    real.write_bytes(b"old")
+    real.chmod(0o600)
+    link.symlink_to("real.proof")
+    write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert (real.read_bytes(), stat.S_IMODE(real.stat().st_mode)) == (b"new", 0o600)
+
+
+@pytest.mark.parametrize("target", ["../outside", "/etc/hostname", "sub/inside", "missing/x"])
+def test_nothing_is_written_through_a_link_that_leaves_the_folder(tmp_path, target):
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"theirs")
+    outside.chmod(0o604)
+    link = folder / "a.proof"
+    link.symlink_to(target)
+    for write in (write_atomically, lambda path, data: keep_beside(path, data.decode())):
+        with pytest.raises(StoreConflictError, match="a link that leaves its folder") as raised:
+            write(link, b".bak")
+        assert raised.value.code == "file.link"
+    assert outside.read_bytes() == b"theirs"
+    assert sorted(item.name for item in folder.iterdir()) == ["a.proof", "sub"]
+
+
+def test_a_folder_that_is_a_link_is_no_matter(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    write_atomically(tmp_path / "link" / "a", b"x")
+    assert (tmp_path / "real" / "a").read_bytes() == b"x"
+
+
+def test_a_new_file_is_never_written_over_another(tmp_path):
+    path = tmp_path / "a"
+    write_new(path, b"first")
+    with pytest.raises(StoreConflictError) as raised:
+        write_new(path, b"second")
+    assert raised.value.code == "file.exists"
+    assert path.read_bytes() == b"first"
+    path.unlink()
+    path.symlink_to("nowhere")
+    with pytest.raises(StoreConflictError):
+        write_new(path, b"third")
+    assert [item.name for item in tmp_path.iterdir()] == ["a"]
+
+
+def test_of_many_that_write_a_new_file_at_once_one_succeeds(tmp_path):
+    def write(number):
+        try:
+            write_new(tmp_path / "a", b"%d" % number * 1000)
+        except StoreConflictError:
+            return None
+        return number
+
+    with ThreadPoolExecutor(8) as pool:
+        winners = [number for number in pool.map(write, range(8)) if number is not None]
+    assert len(winners) == 1
+    assert (tmp_path / "a").read_bytes() == b"%d" % winners[0] * 1000
+    assert [item.name for item in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("write", [write_new, lambda path, _data: keep_beside(path, ".bak")])
+def test_a_disk_without_hard_links_will_do(tmp_path, monkeypatch, write):
+    def link(*_args, **_kwargs):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(local_file.os, "link", link)
+    path = tmp_path / "a"
+    if write is write_new:
+        write(path, b"x")
+        with pytest.raises(StoreConflictError):
+            write(path, b"y")
+        assert path.read_bytes() == b"x"
+    else:
+        path.write_bytes(b"x")
+        write(path, b"")
+        assert (tmp_path / "a.bak").read_bytes() == b"x"
+    assert not list(tmp_path.glob(".vestige-*"))

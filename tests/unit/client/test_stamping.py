@@ -150,17 +150,54 @@ def test_one_failure_does_not_stop_the_others(desk):
 
 
 def test_proof_that_cannot_be_written_is_that_files_failure(desk, monkeypatch):
-    real = stamping.write_atomically
+    real = stamping.write_new
 
     def write(path, data, **options):
         if path.name == "a.proof":
             raise StoreError("disk full")
         real(path, data, **options)
 
-    monkeypatch.setattr(stamping, "write_atomically", write)
+    monkeypatch.setattr(stamping, "write_new", write)
     results = desk.stamp(desk.file("a"), desk.file("b"))
     assert [r.error is None for r in results] == [False, True]
     assert not (desk.folder / "a.proof").exists()
+
+
+def test_two_that_stamp_one_file_at_once_lose_nothing(desk):
+    path = desk.file("cat.png")
+    other: list[Stamped] = []
+
+    def meanwhile(method, *_request):
+        if method == "POST" and not other:
+            desk.fake.before = lambda *_: None
+            other.extend(desk.stamp(path))
+
+    desk.fake.before = meanwhile
+    (mine,) = desk.stamp(path)
+    (theirs,) = other
+    assert theirs.error is None
+    assert isinstance(mine.error, StoreConflictError)
+    assert mine.error.code == "proof.occupied"
+    assert "another command" in mine.error.message
+    assert parse_proof(mine.proof_path.read_bytes()) == theirs.proof
+    (again,) = desk.stamp(path)
+    assert again.kept
+
+
+def test_a_forced_stamp_does_not_write_through_a_link_that_leaves_the_folder(desk, tmp_path):
+    path = desk.file("cat.png")
+    outside = tmp_path / "theirs.proof"
+    outside.write_text("theirs")
+    (desk.folder / "cat.png.proof").symlink_to(outside)
+    (result,) = desk.stamp(path, force=True)
+    assert result.error.code == "file.link"
+    assert outside.read_text() == "theirs"
+
+
+def test_what_an_upgrade_kept_is_not_stamped(desk):
+    for name in ("cat.png", "cat.png.proof.bak"):
+        desk.file(name)
+    assert [path.name for path, _ in select_files([str(desk.folder)])] == ["cat.png"]
 
 
 def test_given_digest_is_submitted_as_it_is(desk):
