@@ -12,6 +12,13 @@ export interface ConfirmedBlock {
   readonly confirmed_by: string;
 }
 
+/** A drand round's signature as somebody gave it. */
+export interface SuppliedRound {
+  readonly signature: Uint8Array;
+  /** Of the round before, in a network that chains its rounds. */
+  readonly previous_signature: Uint8Array | null;
+}
+
 /** Consecutive Bitcoin headers from a checkpoint of the policy on. */
 export interface HeaderArchive {
   /** Height of the first header. */
@@ -26,8 +33,10 @@ export interface KnownFacts {
   readonly evm?: ReadonlyMap<string, ConfirmedBlock>;
   /** Confirmed, by height. */
   readonly bitcoin?: ReadonlyMap<number, ConfirmedBlock>;
-  /** Confirmed values of drand quicknet, by round. */
-  readonly drand?: ReadonlyMap<number, ConfirmedBlock>;
+  /** Confirmed values of drand, by `${chain_hash}:${round}`. */
+  readonly drand?: ReadonlyMap<string, ConfirmedBlock>;
+  /** Supplied signatures of drand rounds, by the same; not believed before they verify. */
+  readonly drand_rounds?: ReadonlyMap<string, SuppliedRound>;
   /** Supplied Bitcoin headers by height: the block's own 80 bytes, then successors; not believed. */
   readonly headers?: ReadonlyMap<number, readonly Uint8Array[]>;
   /** Supplied EVM headers (RLP), by `${chain_id}:${number}`; not believed. */

@@ -94,7 +94,7 @@ export interface RecordPart {
   readonly seq: number;
   readonly kind: string;
   readonly original: boolean;
-  readonly actor: string;
+  readonly actor: { readonly key: string; readonly role: string };
   readonly claimed_time: Utc;
   readonly lag_s: number | null;
   readonly disclosed: readonly string[];

@@ -1,0 +1,49 @@
+/** Every limit on what is read. Sizes are bytes unless the name says otherwise; docs/spec states them. */
+
+export const MAX_OPENING_BYTES = 64;
+
+export const MAX_JSON_DEPTH = 32;
+
+export const MAX_PROOF_BYTES = 8 << 20;
+export const MAX_POLICY_BYTES = 4 << 20;
+export const MAX_INCLUSIONS = 64;
+export const MAX_ATTESTATIONS = 256;
+
+export const MAX_TREE_SIZE = Number.MAX_SAFE_INTEGER;
+export const MAX_PATH_HASHES = 63;
+export const MAX_NOTE_BYTES = 64 << 10;
+export const MAX_NOTE_SIGNATURES = 64;
+export const MAX_NOTE_KEY_BYTES = 1024;
+
+export const MAX_OTS_BYTES = 1 << 20;
+export const MAX_OTS_MESSAGE_BYTES = 4096;
+export const MAX_OTS_NESTED_OPERATIONS = 255;
+export const MAX_OTS_OPERATIONS = 20_000;
+export const MAX_OTS_TREE_MESSAGE_BYTES = 4 << 20;
+export const MAX_OTS_SLOW_DIGEST_BYTES = 64 << 10;
+export const MAX_OTS_PAYLOAD_BYTES = 8192;
+export const MAX_OTS_BITCOIN_ATTESTATIONS = 16;
+export const MAX_OTS_URI_BYTES = 1000;
+
+export const MAX_TSP_BYTES = 256 << 10;
+export const MAX_DER_DEPTH = 32;
+export const MAX_DER_MEMBERS = 1024;
+export const MAX_DER_INTEGER_BYTES = 64;
+export const MAX_DER_OID_BYTES = 64;
+export const MAX_CERTIFICATES = 32;
+export const MAX_CERTIFICATE_BYTES = 32 << 10;
+export const MAX_CHAIN_LENGTH = 8;
+export const MAX_CHAIN_SIGNATURE_CHECKS = 64;
+export const MAX_REVOCATION_BYTES = 2 << 20;
+export const MAX_OCSP_RESPONDERS = 4;
+
+export const BITCOIN_HEADER_BYTES = 80;
+export const BITCOIN_SUCCESSORS = 6;
+
+export const MAX_EVM_HEADER_BYTES = 4096;
+export const MAX_EVM_HEADER_FIELDS = 64;
+export const MAX_EVM_ITEM_BYTES = 1 << 20;
+export const MAX_EVM_ACCOUNT_BYTES = 1024;
+export const MAX_RLP_DEPTH = 16;
+export const MAX_TRIE_NODES = 80;
+export const MAX_TRIE_NODE_BYTES = 1 << 20;
