@@ -5,7 +5,7 @@ it. The origin is part of what is signed and must never change; where none is se
 the key, so that two logs set up by the same recipe still have different names.
 
 The signer knows no time and no state: the same tree gives the same checkpoint, byte for byte. That
-no two trees of one size are signed is seen to by the store's commit and by the sequencer.
+no two signed trees of one size leave the log is seen to by the store's commit and by the sequencer.
 """
 
 from __future__ import annotations

@@ -47,10 +47,12 @@ class FaultySigner(LogSigner):
     def __init__(self) -> None:
         super().__init__(SIGNER._private_key, SIGNER.origin)
         self.mode: str | None = None
+        self.signed: list[str] = []
 
     def sign(self, tree_size: int, root_hash: bytes) -> str:
         mode, self.mode = self.mode, None
         checkpoint = super().sign(tree_size, root_hash) if mode != "failed" else ""
+        self.signed.append(checkpoint)
         if mode is not None:
             raise RuntimeError("the key went away")
         return checkpoint
@@ -178,6 +180,24 @@ def test_commit_step_fails_and_something_else_comes_next(
     bench.submit(range(5_000, 5_003))
     bench.submit(range(6_000, 6_900))
     bench.check_everything()
+
+
+def test_a_tree_whose_commit_failed_was_signed_in_memory_alone(bench: Bench) -> None:
+    bench.arm("row.commit", "failed")
+    with pytest.raises(StoreUnavailableError):
+        bench.submit(range(1_000, 1_003))
+    bench.submit(range(5_000, 5_003))
+    dropped, kept = (note.splitlines()[-1] for note in bench.signer.signed[-2:])
+    assert dropped != kept
+    assert {tree.tree_size for tree in bench.log.checkpoints()} == {bench.log.size}
+    shown = "".join(tree.checkpoint for tree in bench.log.checkpoints())
+    assert kept in shown
+    assert dropped not in shown
+    bench.close()
+    stored = b"".join(path.read_bytes() for path in bench.folder.rglob("*") if path.is_file())
+    assert kept.encode() in stored
+    assert dropped.encode() not in stored
+    bench.open()
 
 
 @pytest.mark.parametrize("mode", ["failed", "persisted"])
