@@ -21,7 +21,9 @@ class Stream:
     def __init__(self, url: str) -> None:
         self.events: list[tuple[str, dict]] = []
         self.status = 0
+        self.opened = threading.Event()
         self.ended = threading.Event()
+        self._socket: socket.socket | None = None
         self._url = url
         self._client = httpx.Client(timeout=30)
         self._thread = threading.Thread(target=self._read, daemon=True)
@@ -33,6 +35,7 @@ class Stream:
                 self.status = response.status_code
                 self._socket = response.extensions["network_stream"].get_extra_info("socket")
                 self.kind = response.headers["content-type"]
+                self.opened.set()
                 name = ""
                 for line in response.iter_lines():
                     if line.startswith("event: "):
@@ -54,6 +57,9 @@ class Stream:
         raise AssertionError(f"not seen, but {self.events}")
 
     def close(self) -> None:
+        # The service counts a stream before its head has come here.
+        assert self.opened.wait(10)
+        assert self._socket is not None
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         assert self.ended.wait(10)
