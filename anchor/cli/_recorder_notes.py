@@ -70,6 +70,18 @@ region (`--mask`, `--box`, `--element`, `--prompt`) makes it a `region_edit`, el
 {_RECORDS}""",
     "final": _RECORDS,
     "publish": _RECORDS,
+    "record": f"""\
+- `vestige record candidate_set --on 4 5 6 7`
+- `vestige record composite --on 3 5.0 --file joined.png`
+- `vestige record reproduction_test --on 6 --file again.png --set result="the same pixels"`
+- `vestige record metadata --on 6.0 --set parser="exiftool 13" --set values="Software: …"`
+- `vestige record rights --file contract.pdf --set act=licence`
+- `vestige record custody --set event="moved to a new disk"`
+
+The fields of each kind: [record.md](../spec/record.md). Genesis, keys, copies and the close have
+verbs that do more.
+
+{_RECORDS}""",
     "correct": f"""\
 Nothing that was recorded is ever changed; this says in a record of its own what was wrong.
 
@@ -105,6 +117,10 @@ was verified, and replaced only by one that says more.
     "keys": """\
 Signing keys are in the keyring of the system where one can be used, else in
 `$XDG_DATA_HOME/vestige/keys` under a passphrase (PKCS#8, scrypt); `VESTIGE_KEYS` decides otherwise.
+`bind` lets a second person sign in this project, in a role: a co-author, an assistant. That person
+makes a key (`keys new`) and gives its public part; records made with `--role co-author` where that
+key is are signed with it. The binding says whose key it is and how you know, in your words. `new`
+makes a key, and new projects on this machine use it from then on.
 `rotate` and `revoke` take the recovery key; `--compromised-at` says since when the old key is not
 to be believed: a record counts as the creator's if it is shown to have existed before that.
 """,

@@ -9,6 +9,7 @@ from pathlib import Path
 from anchor.cli._fields import clean_text
 from anchor.cli._output import Output
 from anchor.cli._vault import Desk, add_sending, add_vault, key_store
+from anchor.records.fields import ROLES
 from anchor.vault.key_records import adopt
 from anchor.vault.recovery_key import load_recovery
 
@@ -25,6 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="the recovery key: take a new signing key here, as the other copy may go on too",
     )
+    parser.add_argument(
+        "--role", choices=ROLES, default="author",
+        help="of who goes on: a co-author's key was bound to the project (default: author)",
+    )  # fmt: skip
     add_vault(parser)
     add_sending(parser)
 
@@ -39,9 +44,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
             clean_text(args.reason) or "",
             instance=clean_text(args.name) or platform.node() or None,
             recovery=recovery,
+            role=args.role,
             make_recorder=desk.recorder,
         )
-        if recovery is None:
+        if recovery is None and args.role == "author":
             out.warn(
                 "records are signed with the key that the other copy has too",
                 "if that copy goes on as well, records of one number count as false: stop using it",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,13 +12,23 @@ from anchor.cli import _exit_status
 from anchor.cli._arguments import parse_time
 from anchor.cli._fields import clean_text
 from anchor.cli._output import Output, dim, padded
-from anchor.cli._vault import Desk, add_sending, add_vault, key_store
+from anchor.cli._vault import (
+    Desk,
+    add_recording,
+    add_sending,
+    add_vault,
+    key_store,
+    record_draft,
+)
 from anchor.cli.program import common_arguments
 from anchor.errors import NotFoundError, UsageError
-from anchor.formats.encoding import base64url
+from anchor.formats.encoding import base64url, utc_text
+from anchor.records.fields import ROLES
+from anchor.vault.file_drafts import keep_file
 from anchor.vault.key_records import revoke_key, rotate_key
 from anchor.vault.key_store import StoredKey
 from anchor.vault.project_keys import ProjectKey
+from anchor.vault.public_key import parse_public_key
 from anchor.vault.recovery_key import load_recovery, store_recovery
 from anchor.vault.signer import Signer
 from anchor.vault.vault import Vault
@@ -38,6 +49,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     child = _action(verbs, "revoke", "end a key")
     child.add_argument("key", metavar="KEY", help="its thumbprint, or how it begins")
     _add_recovery(child)
+    child = _action(verbs, "new", "make a signing key, for a person who joins a project")
+    child.add_argument("--format", choices=("jwk", "pem", "hex"), default="hex")
+    child = _action(verbs, "bind", "let another person's key sign in this project, in a role")
+    child.add_argument(
+        "public_key", metavar="KEY", help="the public key: hex, or a file with hex, JWK or PEM"
+    )
+    child.add_argument(
+        "--as", dest="key_role", choices=ROLES, default="co-author",
+        help="the role that it may sign in; an author's key signs in any (default: co-author)",
+    )  # fmt: skip
+    child.add_argument("--name", metavar="TEXT", help="whose key it is")
+    child.add_argument("--method", metavar="TEXT", help="how you know that")
+    child.add_argument("--level", metavar="TEXT", help="how well you know it")
+    child.add_argument(
+        "--evidence",
+        metavar="FILE",
+        type=Path,
+        help="of that; kept with the record, which names its SHA-256",
+    )
+    child.add_argument("--until", metavar="TIME", help="how long it is meant to be used")
+    add_recording(child)
     child = _action(verbs, "export-public", "print a public key")
     child.add_argument("key", metavar="KEY", nargs="?", help="default: the one in use")
     child.add_argument("--format", choices=("jwk", "pem", "hex"), default="jwk")
@@ -67,7 +99,10 @@ def _add_recovery(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Do what was asked for."""
-    actions = {"list": _list, "rotate": _rotate, "revoke": _revoke, "export-public": _export}
+    actions = {
+        "list": _list, "new": _new, "bind": _bind, "rotate": _rotate, "revoke": _revoke,
+        "export-public": _export,
+    }  # fmt: skip
     return actions[args.action](args, out)
 
 
@@ -149,8 +184,12 @@ def _export(args: argparse.Namespace, out: Output) -> int:
     if not known:
         raise NotFoundError("there are no keys yet", code="keys.unknown")
     public_key = (known[0] if args.key is None else _one(args.key, known)).public_key
+    return _print_key(public_key, args.format, out)
+
+
+def _print_key(public_key: bytes, form: str, out: Output) -> int:
     jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64url(public_key)}
-    if args.format == "pem":
+    if form == "pem":
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -158,14 +197,35 @@ def _export(args: argparse.Namespace, out: Output) -> int:
         pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         for line in pem.splitlines():
             out.line(line)
-    elif args.format == "hex":
+    elif form == "hex":
         out.line(public_key.hex())
     else:
-        import json
-
         out.line(json.dumps(jwk))
     out.object({"public_key": public_key.hex(), "jwk": jwk, "exit_status": _exit_status.OK})
     return _exit_status.OK
+
+
+def _new(args: argparse.Namespace, out: Output) -> int:
+    return _print_key(key_store().make().public_key, args.format, out)
+
+
+def _bind(args: argparse.Namespace, out: Output) -> int:
+    public_key = parse_public_key(args.public_key)
+    fields = {
+        "public_key": public_key.hex(),
+        "key_role": args.key_role,
+        "name": clean_text(args.name),
+        "method": clean_text(args.method),
+        "level": clean_text(args.level),
+        "valid_until": None if args.until is None else utc_text(parse_time(args.until)),
+    }
+    with Desk(args, out) as desk:
+        if public_key in {key.public_key for key in desk.vault.index.project_keys()}:
+            raise UsageError("this project names that key already", code="keys.bound")
+        kept = [] if args.evidence is None else [keep_file(desk.vault, args.evidence)]
+        fields["evidence_sha256"] = kept[0].kept.sha256.hex() if kept else None
+        files = tuple(file.attachment("evidence") for file in kept)
+        return desk.record([record_draft(args, "key_bind", fields, files=files)])
 
 
 def _project_keys(folder: Path) -> list[ProjectKey]:

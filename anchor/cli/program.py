@@ -55,6 +55,7 @@ VERBS: Final = (
     Verb("edit", "record a change by hand, or of a region", "edit"),
     Verb("final", "record the finished work", "final"),
     Verb("publish", "record where the work was first shown", "publish"),
+    Verb("record", "make a record of a kind that has no verb of its own", "record"),
     Verb("correct", "say that an earlier record was wrong", "correct"),
     Verb("close", "end the project: no more records", "close"),
     Verb("log", "show the records and how they came from each other", "log"),

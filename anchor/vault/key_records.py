@@ -130,6 +130,7 @@ def adopt(
     *,
     instance: str | None = None,
     recovery: Signer | None = None,
+    role: str = "author",
     make_recorder: MakeRecorder = Recorder,
 ) -> list[Record]:
     """Make a copy of a vault go on here; return the records that say so.
@@ -140,6 +141,7 @@ def adopt(
         reason: in words.
         instance: what the copy is called.
         recovery: the recovery key, to take a new signing key first; None signs with the old one.
+        role: of who goes on; another one than ``author`` signs with a key that was bound to it.
         make_recorder: makes the recorder.
 
     Raises:
@@ -152,13 +154,13 @@ def adopt(
         )
     made = []
     if recovery is None:
-        signer = signing_key(vault, store)
+        signer = signing_key(vault, store, role)
     else:
         record, signer = rotate_key(
             vault, store, recovery, reason=reason, make_recorder=make_recorder, adopting=True
         )
         made.append(record)
-    draft = Draft("branch", {"reason": reason, "instance": instance})
+    draft = Draft("branch", {"reason": reason, "instance": instance}, role=role)
     made.append(make_recorder(vault, signer).append(draft, adopting=True))
     return made
 

@@ -14,8 +14,12 @@ from types import SimpleNamespace
 import pytest
 
 from anchor.records.chain import verify_chain
+from anchor.records.keys import key_thumbprint
+from anchor.records.kinds import KINDS
 from anchor.vault import Vault
+from anchor.vault.public_key import parse_public_key
 from anchor.vault.recovery_key import load_recovery
+from anchor.vault.signer import Signer
 from tests.unit.vault.conftest import FakeKeyring
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -619,3 +623,142 @@ def test_a_copy_that_is_adopted_with_the_old_key_is_warned_of(
     assert ran.status == 0
     assert "count as false" in ran.err
     assert kinds(tmp_path / "copy") == ["genesis", "branch"]
+
+
+# -- every kind has a way to be made ---------------------------------------------------------------
+
+
+def test_every_kind_can_be_made_by_a_verb_or_by_the_watcher(run, work: Path, tmp_path: Path):
+    """The 27 kinds of the table: none is there for programs alone."""
+    for name in ("a.png", "b.png", "joined.png", "again.png", "contract.pdf", "old.png"):
+        image(work, name, name.encode())
+    day_before = datetime.now(UTC) - timedelta(days=3)
+    os.utime(work / "old.png", (day_before.timestamp(),) * 2)
+    key = Signer.generate()
+    recovery = ("--recovery", tmp_path / "recovery.txt")
+    said = [
+        run("idea", "a cat"),
+        run("note", "a remark"),
+        run("sketch", "a.png"),
+        run("add", "b.png", "--as", "reference"),
+        run("prompt", "a cat"),
+        run("add", "joined.png", "--again"),
+        run("record", "candidate_set", "--on", "6", "3.0"),
+        run("select", "6", "--from", "6", "3.0"),
+        run("edit", "6", "again.png", "--box", "1", "2", "3", "4"),
+        run("edit", "6", "again.png", "--app", "Krita"),
+        run("record", "composite", "--on", "6", "3.0", "--file", "joined.png",
+            "--set", "layers=source:6,position:0 0"),
+        run("add", "a.png", "--as", "recording", "--again"),
+        run("add", "a.png", "--as", "tool_export", "--again", "--set", "service=Example"),
+        run("record", "metadata", "--on", "6.0", "--set", "parser=exiftool 13",
+            "--set", "values=Software: Example"),
+        run("final", "joined.png"),
+        run("publish", "https://example.org/cat"),
+        run("record", "rights", "--file", "contract.pdf", "--set", "act=licence"),
+        run("record", "custody", "--set", "event=moved to a new disk"),
+        run("add", "old.png"),
+        run("correct", "1", "a dog"),
+        run("record", "reproduction_test", "--on", "6", "--file", "again.png",
+            "--set", "result=the same pixels"),
+        run("keys", "bind", key.public_key.hex(), "--name", "B"),
+        run("keys", "revoke", key.thumbprint.hex(), *recovery),
+        run("keys", "rotate", *recovery),
+    ]  # fmt: skip
+    assert [(ran.status, ran.err) for ran in said if ran.status] == []
+    (work / ".vestige" / "instance.json").unlink()
+    assert run("adopt").status == 0
+    assert run("close", "--yes").status == 0
+    made = kinds(work)
+    assert set(made) == set(KINDS)
+    assert record(work, made.index("import")).sd_jwt.payload["late"]
+    composite = record(work, made.index("composite"))
+    assert composite.fields["sources"] == ["6", "3.0"]
+    assert [item["role"] for item in composite.files.values()] == ["output"]
+
+
+def test_a_record_that_lacks_what_its_kind_wants_is_told_what_it_is(run, work: Path):
+    ran = run("record", "reproduction_test", "--set", "result=the same")
+    assert ran.status == 2
+    assert "wants of" in ran.err
+    assert "--on N" in ran.err
+    assert "about one record" in run("record", "metadata", "--on", "0", "0").err
+    assert run("record", "genesis").status == 2
+    assert kinds(work) == ["genesis"]
+
+
+# -- two people ------------------------------------------------------------------------------------
+
+
+def test_a_second_person_joins_signs_in_that_role_and_is_ended(
+    run, work: Path, tmp_path: Path, keyring, monkeypatch
+):
+    """The co-author has keys and state of an own; the author binds the key and later ends it."""
+    import keyring as keyring_module
+
+    other = FakeKeyring()
+
+    def be(person: str) -> None:
+        backend = keyring if person == "author" else other
+        monkeypatch.setattr(keyring_module, "get_keyring", lambda: backend)
+        folder = tmp_path if person == "author" else tmp_path / person
+        monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
+        monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+
+    author_state = os.environ["XDG_STATE_HOME"]
+    be("co-author")
+    jwk = tmp_path / "key.jwk"
+    jwk.write_text(run("keys", "new", "--format", "jwk").out)
+    be("author")
+    monkeypatch.setenv("XDG_STATE_HOME", author_state)
+    image(work, "passport.png")
+    bound = run("keys", "bind", jwk, "--name", "B", "--method", "in person", "--evidence",
+                "passport.png", "--json")  # fmt: skip
+    assert bound.status == 0, bound.err
+    binding = record(work)
+    assert binding.fields["key_role"] == "co-author"
+    assert binding.fields["evidence_sha256"] == binding.files[0]["sha256"]
+    assert run("keys", "bind", jwk).status == 2, "twice"
+
+    be("co-author")
+    refused = run("note", "mine", "--role", "co-author")
+    assert refused.status != 0
+    assert "read-only" in refused.err
+    assert run("adopt", "--role", "co-author", "--name", "B's desk").status == 0
+    assert run("note", "mine", "--role", "co-author").status == 0
+    as_author = run("note", "not mine")
+    assert as_author.status != 0
+    assert "not on this machine" in as_author.err
+    assert kinds(work) == ["genesis", "key_bind", "branch", "note"]
+    mine = record(work)
+    assert mine.actor.role == "co-author"
+    assert mine.actor.key.hex() in jwk_thumbprint(jwk)
+
+    be("author")
+    monkeypatch.setenv("XDG_STATE_HOME", author_state)
+    assert run("adopt").status == 0
+    ended = run("keys", "revoke", mine.actor.key.hex(), "--recovery", tmp_path / "recovery.txt")
+    assert ended.status == 0, ended.err
+    be("co-author")
+    assert run("adopt", "--role", "co-author").status != 0
+    assert kinds(work)[-2:] == ["branch", "key_revoke"]
+
+
+def jwk_thumbprint(path: Path) -> str:
+    return key_thumbprint(parse_public_key(str(path))).hex()
+
+
+@pytest.mark.parametrize("form", ["hex", "jwk", "pem"])
+def test_a_public_key_is_read_in_each_form_that_is_printed(run, work: Path, form: str):
+    printed = run("keys", "export-public", "--format", form).out
+    (work / "key").write_text(printed)
+    assert (
+        parse_public_key("key").hex() == run("keys", "export-public", "--format", "hex").out.strip()
+    )
+
+
+@pytest.mark.parametrize("text", ["", "00" * 31, "no file", '{"kty": "EC"}', "-----BEGIN X-----"])
+def test_what_is_no_public_key_is_refused(run, work: Path, text: str):
+    (work / "key").write_text(text)
+    assert run("keys", "bind", "key").status == 2
+    assert kinds(work) == ["genesis"]
