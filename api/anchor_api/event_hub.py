@@ -70,6 +70,9 @@ class EventHub:
         Args:
             digests: those whose standing is told, at most 100.
         """
+        if len(self._open) >= self._max_streams:
+            # Admitted together with others, and those began first.
+            return
         queue: asyncio.Queue[AnchorEvent | None] = asyncio.Queue(_QUEUED)
         loop = asyncio.get_running_loop()
         lagging = False

@@ -173,3 +173,14 @@ def test_every_round_phase_is_named_in_the_description(project_root):
     text = (project_root / "api" / "openapi.json").read_text()
     for phase in Phase:
         assert phase.value in text
+
+
+def test_no_more_streams_are_open_though_many_ask_at_once(changed):
+    with running(changed(event_streams=2, event_stream_s=0.2)) as service:
+        client = Client(create_app(service))
+        path = f"/v1/events?digest={'00' * 32}"
+        responses = client.gather([("GET", path, {})] * 12)
+        told = [response for response in responses if "standing" in response.text]
+        assert len(told) == 2
+        # The others were refused, or admitted together with these and ended at once.
+        assert all(r.status_code == 503 or not r.content for r in responses if r not in told)
