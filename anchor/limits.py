@@ -82,6 +82,20 @@ MAX_CALENDAR_DIGEST_BYTES: Final = 64
 MAX_RECORD_BYTES: Final = 24 << 20
 MAX_RECORD_DISCLOSURES: Final = 4096
 
+# The exhibit
+MAX_EXHIBIT_ENTRIES: Final = 20_000
+MAX_EXHIBIT_NAME_BYTES: Final = 255
+MAX_EXHIBIT_DIRECTORY_BYTES: Final = 32 << 20
+MAX_EXHIBIT_EXPANSION: Final = 1_000
+# The list of records and files, and each manifest.
+MAX_EXHIBIT_LIST_BYTES: Final = 16 << 20
+# bagit.txt, bag-info.txt, signature.json, the manifests of tag files.
+MAX_EXHIBIT_TAG_BYTES: Final = 64 << 10
+# Records and proofs, all together: they are held in memory at once.
+MAX_EXHIBIT_EVIDENCE_BYTES: Final = 256 << 20
+MAX_EXHIBIT_RECORDS: Final = 100_000
+MAX_EXHIBIT_REASON_CHARACTERS: Final = 1_000
+
 # Capture: what is read of one image file, and kept of it. A person's file is not refused for its
 # size: what crosses a limit is noted and left where it is, in the file.
 MAX_CAPTURE_PARTS: Final = 1 << 18

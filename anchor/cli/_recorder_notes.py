@@ -107,6 +107,15 @@ Asks nobody. `--json`: `project`, `folder`, `server`, `records`, `kinds`, `newes
 `queued`, `oldest_queued`, `proofs` (how many of each word), `open_proofs`, `missing_records`,
 `keys`, `beacons`, `read_only` (why, or null), `exit_status`.
 """,
+    "export": """\
+Writes `NAME.exhibit.zip` ([exhibit.md](exhibit.md)). Everything is shown unless you choose
+otherwise; genesis and key records always are. A withheld record stays in the list as a numbered
+stub with its digest. The list of files is signed with your signing key. The same vault, choice and
+policy give the same bytes.
+
+`--json`: `path`, `bundle`, `size`, `files`, `signed_by`, `status` (of the records under the
+policy), `shown`, `withheld`, `withheld_fields`, `files_withheld`, `open_proofs`, `exit_status`.
+""",
     "send": """\
 Every verb that records sends what waits as well, unless `--offline` is given or `VESTIGE_OFFLINE`
 is set, or the service did not answer within the last minute. A proof is written after its receipt

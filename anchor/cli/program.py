@@ -61,6 +61,7 @@ VERBS: Final = (
     Verb("log", "show the records and how they came from each other", "log"),
     Verb("show", "show one record whole", "show"),
     Verb("status", "say how the vault stands: queue, proofs, key", "status"),
+    Verb("export", "make the exhibit that a court and the other side get", "export"),
     Verb("send", "send what is queued and fetch what was added to proofs", "send"),
     Verb("keys", "list, replace, revoke or export signing keys", "keys"),
     Verb("adopt", "make a copy of a vault go on here", "adopt"),

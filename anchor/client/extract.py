@@ -88,15 +88,40 @@ def _parts(proof: Proof, policy: Policy) -> Iterator[Part]:
 # -- RFC 3161 --------------------------------------------------------------------------------------
 
 
-def _token_parts(name: str, attestation: Rfc3161Attestation, policy: Policy) -> Iterator[Part]:
+@dataclass(frozen=True, slots=True)
+class TokenChain:
+    """The certificates that a token is checked with.
+
+    Attributes:
+        token: parsed.
+        roots: DER; the policy's that the token may chain to, else those that came with it.
+        trusted: the roots are the policy's.
+        chain: DER; the certificates of the proof that are no roots.
+    """
+
+    token: TimestampToken
+    roots: tuple[bytes, ...]
+    trusted: bool
+    chain: tuple[bytes, ...]
+
+
+def token_chain(attestation: Rfc3161Attestation, policy: Policy) -> TokenChain:
+    """Return the certificates of a token; FormatError if it can not be read."""
     token = parse_token(attestation.token)
     trusted, given = _roots(attestation, token, policy)
-    root = f"{name}.root.pem" if trusted else f"{name}.root-from-the-proof.pem"
-    chain = [c for c in _certificates(attestation, token) if c not in (trusted or given)]
-    yield Part(f"{name}.der", attestation.token, openssl_command(token, name, root, bool(chain)))
-    if chain:
-        yield Part(f"{name}.chain.pem", _pem(chain))
-    yield Part(root, _pem(trusted or given))
+    roots = tuple(trusted or given)
+    chain = tuple(c for c in _certificates(attestation, token) if c not in roots)
+    return TokenChain(token, roots, bool(trusted), chain)
+
+
+def _token_parts(name: str, attestation: Rfc3161Attestation, policy: Policy) -> Iterator[Part]:
+    found = token_chain(attestation, policy)
+    root = f"{name}.root.pem" if found.trusted else f"{name}.root-from-the-proof.pem"
+    command = openssl_command(found.token, name, root, bool(found.chain))
+    yield Part(f"{name}.der", attestation.token, command)
+    if found.chain:
+        yield Part(f"{name}.chain.pem", pem(found.chain))
+    yield Part(root, pem(found.roots))
     for position, answer in enumerate(attestation.ocsp, 1):
         file = f"{name}.ocsp-{position}.der"
         yield Part(file, answer, f"openssl ocsp -respin {file} -noverify -resp_text")
@@ -142,7 +167,8 @@ def _is_self_issued(der: bytes) -> bool:
     return certificate.subject == certificate.issuer
 
 
-def _pem(certificates: Iterable[bytes]) -> bytes:
+def pem(certificates: Iterable[bytes]) -> bytes:
+    """Return certificates in DER as one PEM file."""
     return b"".join(
         b"-----BEGIN CERTIFICATE-----\n" + encodebytes(der) + b"-----END CERTIFICATE-----\n"
         for der in certificates

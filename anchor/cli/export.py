@@ -1,0 +1,276 @@
+"""``vestige export``: make the exhibit that is handed to a court and to the other side."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from anchor.cli import _exit_status
+from anchor.cli._arguments import add_policy, now
+from anchor.cli._output import Output, padded, short, word
+from anchor.cli._progress import Progress
+from anchor.cli._vault import add_vault, counted, key_store
+from anchor.errors import StoreConflictError, UsageError
+from anchor.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from anchor.exhibit.choice import Choice
+    from anchor.exhibit.export import Exported, RenderPdf
+    from anchor.exhibit.staging import Party, Staged
+    from anchor.vault.signer import Signer
+
+_LANGUAGES: Final = ("en", "zh")
+_SENTENCE_COLUMNS: Final = 72
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``export``."""
+    add_vault(parser)
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="of the exhibit (default: the working folder's)"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--records",
+        metavar="SEQ",
+        action="append",
+        help="show these, such as 1-5,9, and key records (default: all)",
+    )
+    which.add_argument(
+        "--withhold", metavar="SEQ", action="append", help="show all but these: they become stubs"
+    )
+    parser.add_argument(
+        "--disclose",
+        metavar="FIELD",
+        action="append",
+        default=[],
+        help="disclose only these fields: FIELD of every record, or SEQ:FIELD (default: all)",
+    )
+    parser.add_argument(
+        "--hide", metavar="FIELD", action="append", default=[], help="do not disclose these fields"
+    )
+    parser.add_argument(
+        "--no-files",
+        metavar="SEQ",
+        action="append",
+        default=[],
+        help="leave the files of these records out, such as 3,7 or all",
+    )
+    parser.add_argument(
+        "--reason",
+        metavar="SEQ=TEXT",
+        action="append",
+        default=[],
+        help="why a record is withheld, in your own words (may be repeated)",
+    )
+    parser.add_argument("--title", metavar="TEXT", help="in your own words")
+    parser.add_argument(
+        "--lang",
+        metavar="LANG,…",
+        default="en",
+        help="languages of the printed exhibit: en, zh or en,zh (default: en)",
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path(), help="where to write it")
+    parser.add_argument("--no-pdf", action="store_true", help="without the printed exhibit")
+    parser.add_argument(
+        "--font", metavar="PATH", type=Path, action="append", default=[],
+        help="a font file or folder for the printed exhibit (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument("--no-sign", action="store_true", help="do not sign the list of files")
+    parser.add_argument("--force", action="store_true", help="replace an exhibit that is there")
+    add_policy(parser)
+
+
+def run(args: argparse.Namespace, out: Output) -> int:
+    """Make the exhibit; say what is shown and what is not."""
+    from anchor.exhibit.layout import ZIP_SUFFIX
+    from anchor.exhibit.names import exhibit_name
+    from anchor.exhibit.staging import Party
+
+    languages = _languages(args.lang)
+    with Vault.open(args.vault) as vault:
+        if vault.size == 0:
+            raise UsageError("the vault has no records yet", hint="vestige init begins one")
+        name = exhibit_name(args.name or vault.layout.work.name, given=args.name is not None)
+        path = args.out / f"{name}{ZIP_SUFFIX}"
+        if path.exists() and not args.force:
+            raise StoreConflictError(
+                f"{path} is there already",
+                code="file.exists",
+                hint="give another NAME, or --force to replace it",
+            )
+        signer = None if args.no_sign else _signer(vault)
+        party = Party(name, args.title, languages, f"vestige {version('vestige')}")
+        with _staged(args, vault, party, signer, out) as (payload, staged):
+            made = _seal(args, payload, staged, signer, out)
+    return _report(out, made, staged, signer)
+
+
+@contextmanager
+def _staged(
+    args: argparse.Namespace, vault: Vault, party: Party, signer: Signer | None, out: Output
+) -> Iterator[tuple[Path, Staged]]:
+    """Lay the payload out for the moment; yield its folder and what it holds."""
+    from anchor.exhibit.export import staging_folder
+    from anchor.exhibit.staging import stage
+    from anchor.proof.policy import parse_policy
+    from anchor.verify.judge import Judge
+
+    policy_bytes = _policy_bytes(args.policy)
+    with staging_folder(args.out) as folder, Progress(out, "reading", vault.size) as progress:
+        staged = stage(
+            vault,
+            _choice(args, vault),
+            party,
+            folder / "data",
+            judge=Judge(parse_policy(policy_bytes), now=now()),
+            policy_bytes=policy_bytes,
+            signed_by=None if signer is None else signer.public_key,
+            page=_verifier_page(),
+            step=progress.step,
+        )
+        progress.clear()
+        yield folder / "data", staged
+
+
+def _seal(
+    args: argparse.Namespace, payload: Path, staged: Staged, signer: Signer | None, out: Output
+) -> Exported:
+    from anchor.exhibit.export import seal
+
+    if staged.pending:
+        out.warn(
+            f"{counted(len(staged.pending), 'record')} without a finished proof",
+            "vestige send fetches what was added since; export again then",
+        )
+    render = None if args.no_pdf else _renderer(staged.listing.languages, args.font)
+    with Progress(out, "writing", None) as progress:
+        return seal(
+            payload,
+            staged.listing,
+            args.out,
+            signer=signer,
+            render_pdf=render,
+            reached=lambda _what, count, total: progress.reached(count, total),
+        )
+
+
+def _choice(args: argparse.Namespace, vault: Vault) -> Choice:
+    from anchor.exhibit.choice import Choice, parse_numbers, parse_reasons, parse_rules
+    from anchor.records.kinds import KEY_KINDS
+
+    entries = vault.index.entries()
+    everything = frozenset(range(vault.size))
+    keys = {entry.seq for entry in entries if entry.kind in KEY_KINDS}
+    records = None
+    if args.records is not None:
+        records = parse_numbers(args.records, vault.size) | keys
+    elif args.withhold is not None:
+        withheld = parse_numbers(args.withhold, vault.size)
+        if withheld & keys:
+            raise UsageError(
+                f"record {min(withheld & keys)} says which key signs: it is always shown",
+                hint="its fields can be hidden: --hide SEQ:*",
+            )
+        records = everything - withheld
+    known: list[tuple[int, str]] = []
+    if args.disclose or args.hide:
+        for seq in sorted(everything if records is None else records):
+            known += [(seq, field) for field in vault.read(seq).sd_jwt.disclosed_fields]
+    return Choice(
+        records,
+        parse_rules(args.disclose, known),
+        parse_rules(args.hide, known),
+        parse_numbers(args.no_files, vault.size),
+        parse_reasons(args.reason, everything - (everything if records is None else records)),
+    )
+
+
+def _languages(text: str) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not set(found) <= set(_LANGUAGES):
+        raise UsageError(f"--lang {text}: one or more of {', '.join(_LANGUAGES)} is wanted")
+    return found
+
+
+def _signer(vault: Vault) -> Signer:
+    from anchor.vault.key_records import signing_key
+
+    return signing_key(vault, key_store())
+
+
+def _policy_bytes(path: Path | None) -> bytes:
+    from anchor.client.local_file import load_bytes
+    from anchor.limits import MAX_POLICY_BYTES
+
+    named = path or os.environ.get("VESTIGE_POLICY")
+    if named is None:
+        return files("anchor").joinpath("policies", "default.json").read_bytes()
+    return load_bytes(Path(named), max_bytes=MAX_POLICY_BYTES, what="policy")
+
+
+def _renderer(languages: tuple[str, ...], fonts: list[Path]) -> RenderPdf:
+    from anchor.exhibit.pdf import FilePictures, render_pdf
+
+    def render(payload: Path, target: Path, bundle: bytes) -> None:
+        render_pdf(
+            payload,
+            target,
+            bundle=bundle,
+            languages=languages,
+            font_paths=fonts,
+            draws=FilePictures(),
+        )
+
+    return render
+
+
+def _verifier_page() -> bytes | None:
+    """Return the second verifier, where this release brings it."""
+    page = files("anchor").joinpath("exhibit", "verify.html")
+    return page.read_bytes() if page.is_file() else None
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+
+def _report(out: Output, made: Exported, staged: Staged, signer: Signer | None) -> int:
+    listing, verdict = staged.listing, staged.verdict
+    shown = sum(record.shown for record in listing.records)
+    withheld = len(listing.records) - shown
+    given = sum(file.path is not None for file in listing.files)
+    out.line(padded(str(made.path), _SENTENCE_COLUMNS), word(verdict.status))
+    out.line(f"  records      {shown:,} shown, {withheld:,} withheld")
+    out.line(f"  fields       {verdict.withheld_fields:,} withheld in the records shown")
+    out.line(f"  files        {given:,} included, {len(listing.files) - given:,} left out")
+    out.line(f"  size         {made.size:,} bytes, {made.files:,} files")
+    out.line(f"  bundle       {made.bundle.hex()}")
+    signed = "nobody: --no-sign" if signer is None else f"the key {short(signer.thumbprint)}"
+    out.line(f"  signed by    {signed}")
+    out.line("  what it shows is for its reader to check: vestige verify", f" {made.path}")
+    out.object(_to_json(made, staged, signer))
+    return _exit_status.OK
+
+
+def _to_json(made: Exported, staged: Staged, signer: Signer | None) -> dict[str, Any]:
+    listing = staged.listing
+    return {
+        "path": str(made.path),
+        "bundle": made.bundle.hex(),
+        "size": made.size,
+        "files": made.files,
+        "signed_by": None if signer is None else signer.public_key.hex(),
+        "status": staged.verdict.status.value,
+        "shown": [record.seq for record in listing.records if record.shown],
+        "withheld": [record.seq for record in listing.records if not record.shown],
+        "withheld_fields": staged.verdict.withheld_fields,
+        "files_withheld": sum(file.path is None for file in listing.files),
+        "open_proofs": list(staged.pending),
+        "exit_status": _exit_status.OK,
+    }
