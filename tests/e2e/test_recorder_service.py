@@ -6,24 +6,13 @@ import gc
 import json
 import os
 import shutil
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from anchor.backends.bitcoin_headers import EsploraHeaders
-from anchor.backends.local_tsa import LocalAuthority
-from anchor.backends.local_tsa_server import LocalAuthorityServer
-from anchor.backends.tsa import TsaBackend
-from anchor.backends.tsa_client import TsaSettings
 from anchor.cli import main
-from anchor.config.beacons import Beacons, bitcoin_beacon
-from anchor.config.settings import LogSettings, Settings
-from anchor.config.wiring import build_service
-from anchor.proof.policy import parse_policy
-from anchor_api.app import create_app
-from anchor_api.server import BackgroundServer
-from tests.fakes.calendar import FakeCalendar
+from tests.e2e.recorder_service import Served, recorder_service
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -45,58 +34,10 @@ def run(capsys, tmp_path: Path, monkeypatch):
     gc.set_threshold(*threshold)
 
 
-class Served:
-    """A service that can be taken away and brought back, at one address."""
-
-    def __init__(self, folder: Path, backend: TsaBackend, policy, calendar: FakeCalendar) -> None:
-        self.policy = policy
-        headers = EsploraHeaders(f"{calendar.url}/esplora")
-        settings = Settings(data=folder / "data", log=LogSettings(disk_reserve_mb=0))
-        self.service = build_service(
-            settings,
-            backends=(backend,),
-            policy=policy,
-            public_url="http://127.0.0.1:1",
-            beacons=Beacons({"bitcoin": bitcoin_beacon(headers)}),
-        )
-        self.service.start()
-        self.server: BackgroundServer | None = None
-        self.port = 0
-        self.come_back()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def go_away(self) -> None:
-        self.server.stop()
-
-    def come_back(self) -> None:
-        self.server = BackgroundServer(create_app(self.service), port=self.port)
-        self.server.start()
-        self.port = int(self.server.url.rpartition(":")[2])
-
-    def stop(self) -> None:
-        self.server.stop()
-        self.service.stop()
-
-
 @pytest.fixture
-def served(tmp_path: Path):
-    authority = LocalAuthority.create(datetime.now(UTC))
-    entry = {
-        "version": 1, "name": "tests", "class": "test", "authorities": [authority.policy_entry()],
-    }  # fmt: skip
-    (tmp_path / "policy.json").write_text(json.dumps(entry))
-    policy = parse_policy((tmp_path / "policy.json").read_bytes())
-    with FakeCalendar() as calendar, LocalAuthorityServer(authority) as tsa:
-        backend = TsaBackend(
-            TsaSettings("local", tsa.url, (authority.root,), interval_s=0.05, min_gap_s=0.05)
-        )
-        made = Served(tmp_path / "service", backend, policy, calendar)
+def served(tmp_path: Path) -> Iterator[Served]:
+    with recorder_service(tmp_path) as made:
         yield made
-        made.stop()
-        backend.close()
 
 
 def test_what_is_recorded_is_sent_queued_and_verified(
