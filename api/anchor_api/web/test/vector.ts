@@ -38,14 +38,18 @@ export function factsOf({ evm = [], bitcoin = [], headers = [], archive }: Vecto
   };
 }
 
+/** Return a time's seconds since 1970. */
+export function secondsOf(text: string): number {
+  return Number(parseUtc(text)) / 1_000_000;
+}
+
 /** Judge a vector. */
 export function judgeVector(vector: Vector): Verdict {
-  const seconds = (text: string): number => Number(parseUtc(text)) / 1_000_000;
   const circumstances = {
     policy: readPolicy(toUtf8(JSON.stringify(vector.policy))),
-    now: seconds(vector.now),
+    now: secondsOf(vector.now),
     facts: factsOf(vector.known),
-    ...(vector.before ? { before: seconds(vector.before) } : {}),
+    ...(vector.before ? { before: secondsOf(vector.before) } : {}),
     ...(vector.file_digest ? { fileDigest: parseHex(vector.file_digest, 32) } : {}),
   };
   if (vector.ots !== undefined) return judgeOts({ ...circumstances, ots: parseBase64(vector.ots, 1 << 20) });

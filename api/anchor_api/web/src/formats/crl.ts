@@ -4,7 +4,7 @@ import { FalseError, FormatError } from "../errors.ts";
 import { MAX_REVOCATION_BYTES } from "../limits.ts";
 import { TAG, type Element } from "./der.ts";
 import type { Word } from "./revocation.ts";
-import { parseAlgorithm } from "./signature.ts";
+import { parseAlgorithm, sameAlgorithm } from "./signature.ts";
 import {
   parseName, parseSigned, readExtensions, urlsOf, USAGE, verifySigned,
   type Certificate, type Extension, type Name, type Signed,
@@ -17,7 +17,7 @@ const INVALIDITY_DATE = "2.5.29.24";
 interface Entry {
   readonly serial: bigint;
   readonly revokedAt: Micros;
-  readonly extensions: Element | null;
+  readonly extensions: readonly Extension[];
 }
 
 /** One list. */
@@ -33,14 +33,15 @@ export class RevocationList {
     this.signed = signed;
     const members = body.sequence();
     const version = members.takeIf(TAG.integer)?.integer();
-    parseAlgorithm(members.take());
+    const algorithm = parseAlgorithm(members.take());
     this.issuer = parseName(members.take());
     this.thisUpdate = members.take().time();
     (members.takeIf(TAG.utcTime) ?? members.takeIf(TAG.generalizedTime))?.time();
     this.entries = [...(members.takeIf(TAG.sequence)?.each() ?? [])].map(readEntry);
     const extensions = members.takeIf(0xa0);
     members.end();
-    if (version !== undefined && version !== 1n) throw new FormatError("CRL: an unknown version", "tsp.crl.format");
+    if ((version !== undefined && version !== 1n) || !sameAlgorithm(algorithm, signed.algorithm))
+      throw new FormatError("CRL: bad version or algorithm", "tsp.crl.format");
     this.critical = (extensions ? readExtensions(extensions.inner(0xa0)) : []).filter(({ critical }) => critical);
   }
 
@@ -67,8 +68,7 @@ export class RevocationList {
   }
 
   private revoked({ revokedAt, extensions }: Entry): Word {
-    const read = extensions ? readExtensions(extensions) : [];
-    const value = (wanted: string): Element | undefined => read.find(({ oid }) => oid === wanted)?.value;
+    const value = (wanted: string): Element | undefined => extensions.find(({ oid }) => oid === wanted)?.value;
     const reason = value(REASON);
     return {
       state: "revoked",
@@ -87,13 +87,10 @@ export class RevocationList {
 
 function readEntry(element: Element): Entry {
   const members = element.sequence();
-  const entry = {
-    serial: members.take().integer(),
-    revokedAt: members.take().time(),
-    extensions: members.takeIf(TAG.sequence),
-  };
+  const [serial, revokedAt] = [members.take().integer(), members.take().time()];
+  const extensions = members.takeIf(TAG.sequence);
   members.end();
-  return entry;
+  return { serial, revokedAt, extensions: extensions ? readExtensions(extensions) : [] };
 }
 
 /** Read a revocation reason (RFC 5280 5.3.1). */

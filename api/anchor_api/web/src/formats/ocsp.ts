@@ -104,6 +104,7 @@ function readSingle(element: Element): Single {
   const members = element.sequence();
   const id = members.take().sequence();
   const digest = digestName(parseAlgorithm(id.take()));
+  if (/^\d/.test(digest)) throw new FormatError("OCSP answer: an unknown digest", "tsp.ocsp.format");
   const [issuerName, issuerKey, serial] = [id.take().octets(), id.take().octets(), id.take().integer()];
   id.end();
   const status = statusOf(members.take());

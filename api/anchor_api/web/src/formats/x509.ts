@@ -114,7 +114,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
 function readCertificate(der: Uint8Array, fingerprint: string): Certificate {
   const { body, ...signed } = parseSigned(der, MAX_CERTIFICATE_BYTES);
   const members = body.sequence();
-  const version = members.takeIf(0xa0)?.inner(0xa0).integer() ?? 0n;
+  const version = members.takeIf(0xa0)?.inner(0xa0).integer();
   const serial = members.take(TAG.integer).integer();
   const algorithm = parseAlgorithm(members.take());
   const issuer = parseName(members.take());
@@ -127,7 +127,7 @@ function readCertificate(der: Uint8Array, fingerprint: string): Certificate {
   members.takeIf(0x82);
   const extensions = members.takeIf(0xa3);
   members.end();
-  if (serial < 0n || !sameAlgorithm(algorithm, signed.algorithm) || (version !== 0n && version !== 2n))
+  if (serial < 0n || !sameAlgorithm(algorithm, signed.algorithm) || (version !== undefined && version !== 2n))
     throw new FormatError("certificate: bad version, serial number or algorithm", "tsp.certificate");
   return {
     der, fingerprint, serial, issuer, subject, notBefore, notAfter, signed,
@@ -140,9 +140,10 @@ function keyOf(info: Element): Pick<Certificate, "key" | "keyInfo" | "keyBits"> 
   const members = info.sequence();
   const algorithm = members.take().sequence();
   const oid = algorithm.take().oid();
-  const [parameter] = algorithm.rest();
+  const [parameter, ...more] = algorithm.rest();
   const keyBits = members.take().bits();
   members.end();
+  if (more.length > 0) throw unreadable("a key's algorithm");
   return { key: publicKey(oid, parameter, keyBits), keyInfo: toHex(info.raw), keyBits };
 }
 
@@ -177,44 +178,66 @@ export function parseName(element: Element): Name {
   const sets = element.sequence().rest().map((rdn) => {
     const pairs = rdn.members(TAG.set).rest().map((attribute) => {
       const members = attribute.sequence();
-      const pair = { oid: members.take().oid(), text: nameText(members.take()) };
+      const pair = { oid: members.take().oid(), text: "" };
+      pair.text = nameText(members.take(), pair.oid);
       members.end();
       parts.push(pair);
       return `${pair.oid}=${pair.text}`;
     });
-    return [...new Set(pairs)].sort();
+    if (pairs.length === 0 || new Set(pairs).size !== pairs.length) throw unreadable("a name");
+    return pairs.sort();
   });
   const named = parts.find(({ oid }) => oid === "2.5.4.3") ?? parts.find(({ oid }) => oid === "2.5.4.10");
   const shown = named?.text ?? parts.map(({ oid, text }) => `${oid}=${text}`).join(",");
   return { der: element.raw, key: JSON.stringify(sets), shown: shown.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, "?") };
 }
 
-function nameText(value: Element): string {
-  const { tag, content } = value;
-  if (tag === TAG.bmp || tag === TAG.universal) {
-    const size = tag === TAG.bmp ? 2 : 4;
-    if (content.length % size !== 0) throw new FormatError("a name that cannot be read", "tsp.certificate");
-    let text = "";
-    for (let at = 0; at < content.length; at += size) {
-      const point = content.subarray(at, at + size).reduce((sum, byte) => sum * 256 + byte, 0);
-      if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) throw new FormatError("a name that cannot be read", "tsp.certificate");
-      text += String.fromCodePoint(point);
-    }
-    return text;
-  }
-  if (tag === TAG.bitString) return `#${toHex(content)}`;
+/** Kinds of string (X.680): octet, UTF8, numeric, printable, T61, IA5, two of time, visible. */
+const TEXT_TAGS = new Set<number>([0x04, 0x0c, 0x12, 0x13, 0x14, 0x16, 0x17, 0x18, 0x1a]);
+/** x500UniqueIdentifier, the one attribute that is a BIT STRING. */
+const UNIQUE_ID = "2.5.4.45";
+
+function nameText({ tag, content }: Element, oid: string): string {
+  if (tag === TAG.bmp) return wideText(content, 2);
+  if (tag === TAG.universal) return wideText(content, 4);
+  if (tag === TAG.bitString && oid === UNIQUE_ID) return `#${toHex(content)}`;
+  if (!TEXT_TAGS.has(tag)) throw unreadable("a name");
   const text = parseUtf8(content, "name");
-  if (tag === TAG.printable && !PRINTABLE.test(text)) throw new FormatError("a name that cannot be read", "tsp.certificate");
+  if (tag === TAG.printable && !PRINTABLE.test(text)) throw unreadable("a name");
   return text;
+}
+
+/** Read UTF-16 or UTF-32, big end first. */
+function wideText(content: Uint8Array, size: 2 | 4): string {
+  if (content.length % size !== 0) throw unreadable("a name");
+  const units: number[] = [];
+  for (let at = 0; at < content.length; at += size)
+    units.push(content.subarray(at, at + size).reduce((sum, byte) => sum * 256 + byte, 0));
+  const text = size === 2 ? String.fromCharCode(...units) : units.map(fromPoint).join("");
+  if (/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text)) throw unreadable("a name");
+  return text;
+}
+
+function fromPoint(point: number): string {
+  if (point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) throw unreadable("a name");
+  return String.fromCodePoint(point);
+}
+
+function unreadable(what: string): FormatError {
+  return new FormatError(`certificate: ${what} that cannot be read`, "tsp.certificate");
 }
 
 /** Read a SEQUENCE of extensions; none may be there twice. */
 export function readExtensions(element: Element): Extension[] {
   const seen = new Set<string>();
-  return element.sequence().rest().map((member) => {
+  const list = element.sequence().rest();
+  if (list.length === 0) throw unreadable("an empty list of extensions");
+  return list.map((member) => {
     const members = member.sequence();
     const oid = members.take().oid();
-    const critical = members.takeIf(TAG.boolean)?.boolean() ?? false;
+    const stated = members.takeIf(TAG.boolean)?.boolean();
+    if (stated === false) throw unreadable("a default that is written");
+    const critical = stated ?? false;
     const value = parseDer(members.take().octets(), MAX_CERTIFICATE_BYTES);
     members.end();
     if (seen.has(oid)) throw new FormatError(`extension ${oid} is there twice`, "tsp.certificate");
@@ -236,12 +259,18 @@ function extensionFacts(extensions: readonly Extension[]): Facts {
     ...constraints(find(OID.basicConstraints)?.value),
     ...period(find(OID.keyPeriod)?.value),
     keyUsage: find(OID.keyUsage)?.value.namedBits() ?? null,
-    purposes: purposes ? new Set(purposes.value.sequence().rest().map((purpose) => purpose.oid())) : null,
+    purposes: purposes ? purposesOf(purposes.value) : null,
     purposesCritical: purposes?.critical ?? false,
     keyId: find(OID.keyId)?.value.octets() ?? null,
     strangeCritical: extensions.filter(({ critical, oid }) => critical && !UNDERSTOOD.has(oid)).map(({ oid }) => oid),
     crlNames: find(OID.crlPoints)?.value.sequence().rest().flatMap(pointUrls) ?? [],
   };
+}
+
+function purposesOf(value: Element): Set<string> {
+  const purposes = value.sequence().rest().map((purpose) => purpose.oid());
+  if (purposes.length === 0) throw unreadable("an empty list of purposes");
+  return new Set(purposes);
 }
 
 function constraints(value: Element | undefined): Pick<Facts, "isCa" | "pathLength"> {

@@ -1,0 +1,302 @@
+/**
+ * A zip file, read with suspicion (docs/spec/exhibit.md, step E1).
+ *
+ * Format: PKWARE's APPNOTE, sections 4.3 to 4.5. The directory at the end is the list; each local
+ * header must say the same. Whatever could be read in two ways is refused.
+ */
+import { Inflate } from "fflate";
+import { parseUtf8 } from "../bytes/text.ts";
+import { FormatError } from "../errors.ts";
+import type { Source } from "./source.ts";
+
+export const MAX_ENTRIES = 20_000;
+const MAX_NAME_BYTES = 255;
+const MAX_EXPANSION = 1000;
+const MAX_DIRECTORY_BYTES = 32 << 20;
+const PIECE = 4 << 20;
+
+const LOCAL = 0x04034b50;
+const CENTRAL = 0x02014b50;
+const END = 0x06054b50;
+const END64 = 0x06064b50;
+const LOCATOR64 = 0x07064b50;
+const STORED = 0;
+const DEFLATED = 8;
+/** Bits that may be set: how hard deflate tried (1, 2) and that names are UTF-8 (11). */
+const FLAGS_KNOWN = 0x0806;
+const UTF8 = 0x0800;
+const FILE_MODE = 0o100000;
+const MODE_MASK = 0o170000;
+const UNIX = 3;
+const DOS_FOLDER = 0x10;
+const FILL = 0xffffffff;
+const UNICODE_PATH = 0x7075;
+
+/** One file of the container. */
+export interface Entry {
+  readonly name: string;
+  readonly size: number;
+  readonly flags: number;
+  readonly method: number;
+  readonly compressed: number;
+  readonly crc: number;
+  /** Where its local header stands. */
+  readonly header: number;
+  /** Where its bytes begin; known once the local headers are read. */
+  readonly start: number;
+}
+
+/** A refusal of the whole container. */
+export function refused(why: string, code = "zip"): FormatError {
+  return new FormatError(why, `exhibit.${code}`);
+}
+
+/** Read the directory and every local header. */
+export async function readZip(source: Source): Promise<Entry[]> {
+  const { offset, size, count } = await findDirectory(source);
+  if (count > MAX_ENTRIES) throw refused(`it has ${count} entries, at most ${MAX_ENTRIES} are read`, "entries");
+  if (size > MAX_DIRECTORY_BYTES) throw refused("its directory is larger than it can be");
+  const entries = readDirectory(await source.read(offset, offset + size), count);
+  checkNames(entries.map((entry) => entry.name));
+  const located = await Promise.all(entries.map((entry) => locate(source, entry)));
+  checkSpans(located, offset);
+  return located;
+}
+
+interface Directory {
+  readonly offset: number;
+  readonly size: number;
+  readonly count: number;
+}
+
+async function findDirectory(source: Source): Promise<Directory> {
+  const at = source.size - 22;
+  const view = viewOf(await source.read(Math.max(0, at), source.size));
+  if (at < 0 || view.getUint32(0, true) !== END || view.getUint16(20, true) !== 0)
+    throw refused("it is no zip file as exhibits are, or is cut short");
+  const parts = [view.getUint16(4, true), view.getUint16(6, true)];
+  const [here, count] = [view.getUint16(8, true), view.getUint16(10, true)];
+  const [size, offset] = [view.getUint32(12, true), view.getUint32(16, true)];
+  if (count === 0xffff || here === 0xffff || size === FILL || offset === FILL)
+    return findDirectory64(source, at - 20);
+  if (parts.some((part) => part !== 0) || here !== count) throw refused("it is one of several parts");
+  if (offset + size !== at) throw refused("its directory is not where its end says");
+  return { count, size, offset };
+}
+
+async function findDirectory64(source: Source, locatorAt: number): Promise<Directory> {
+  const broken = refused("its Zip64 directory is not where its end says");
+  const at = locatorAt - 56;
+  if (at < 0) throw broken;
+  const view = viewOf(await source.read(at, locatorAt + 20));
+  if (view.getUint32(56, true) !== LOCATOR64 || wide(view, 64) !== at || view.getUint32(0, true) !== END64)
+    throw broken;
+  const [here, count, size, offset] = [24, 32, 40, 48].map((place) => wide(view, place)) as [
+    number, number, number, number,
+  ];
+  if (view.getUint32(16, true) !== 0 || view.getUint32(20, true) !== 0 || here !== count)
+    throw refused("it is one of several parts");
+  if (offset + size !== at) throw broken;
+  return { count, size, offset };
+}
+
+function readDirectory(bytes: Uint8Array, count: number): Entry[] {
+  const view = viewOf(bytes);
+  const entries: Entry[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL)
+      throw refused("its directory is not as it says");
+    const nameLength = view.getUint16(at + 28, true);
+    const extraLength = view.getUint16(at + 30, true);
+    const next = at + 46 + nameLength + extraLength + view.getUint16(at + 32, true);
+    if (next > bytes.length) throw refused("its directory is cut short");
+    const raw = bytes.subarray(at + 46, at + 46 + nameLength);
+    const name = nameOf(raw, (view.getUint16(at + 8, true) & UTF8) !== 0);
+    checkPlain(view, at, name);
+    const extra = bytes.subarray(at + 46 + nameLength, at + 46 + nameLength + extraLength);
+    const [size, compressed, header] = zip64(
+      extra,
+      [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)],
+      name,
+    );
+    const method = view.getUint16(at + 10, true);
+    if (size > MAX_EXPANSION * compressed)
+      throw refused(`${name}: it grows more than ${MAX_EXPANSION} times when it is unpacked`, "expansion");
+    if (method === STORED && size !== compressed)
+      throw refused(`${name}: it is stored in another size than it says`, "size");
+    const flags = view.getUint16(at + 8, true);
+    entries.push({ name, size, flags, method, compressed, crc: view.getUint32(at + 16, true), header, start: 0 });
+    at = next;
+  }
+  if (at !== bytes.length) throw refused("its directory holds more than it says");
+  return entries;
+}
+
+function checkPlain(view: DataView, at: number, name: string): void {
+  const flags = view.getUint16(at + 8, true);
+  const method = view.getUint16(at + 10, true);
+  if (flags & 1) throw refused(`${name}: it is encrypted`, "method");
+  if (flags & ~FLAGS_KNOWN) throw refused(`${name}: it is written in a way that is not read`, "method");
+  if (method !== STORED && method !== DEFLATED) throw refused(`${name}: it is compressed by method ${method}`, "method");
+  const mode = (view.getUint32(at + 38, true) >>> 16) & MODE_MASK;
+  const unix = view.getUint16(at + 4, true) >>> 8 === UNIX;
+  const folder = name.endsWith("/") || (view.getUint32(at + 38, true) & DOS_FOLDER) !== 0;
+  if (folder || (unix && mode !== 0 && mode !== FILE_MODE))
+    throw refused(`${name}: it is no plain file`, "kind");
+}
+
+/** Take sizes and place out of the Zip64 field where the directory has no room for them. */
+function zip64(
+  extra: Uint8Array,
+  plain: readonly [number, number, number],
+  name: string,
+): [number, number, number] {
+  const view = viewOf(extra);
+  let values: number[] | null = null;
+  for (let at = 0; at + 4 <= extra.length; ) {
+    const length = view.getUint16(at + 2, true);
+    if (at + 4 + length > extra.length) throw refused(`${name}: an extra field is cut short`);
+    const kind = view.getUint16(at, true);
+    if (kind === UNICODE_PATH) throw refused(`${name}: it has a second name`, "name");
+    if (kind === 1) {
+      if (values !== null) throw refused(`${name}: it has two sizes`);
+      values = [];
+      for (let part = at + 4; part + 8 <= at + 4 + length; part += 8) values.push(wide(view, part));
+    }
+    at += 4 + length;
+  }
+  const taken = plain.map((value) => (value === FILL ? (values?.shift() ?? -1) : value));
+  if (taken.includes(-1)) throw refused(`${name}: its size is missing`);
+  return taken as [number, number, number];
+}
+
+function nameOf(bytes: Uint8Array, marked: boolean): string {
+  let name: string;
+  try {
+    name = parseUtf8(bytes);
+  } catch {
+    throw refused("a name that is not UTF-8", "name");
+  }
+  if (!marked && bytes.some((byte) => byte > 0x7f)) throw refused("a name that is not marked as UTF-8", "name");
+  return name;
+}
+
+/** What is no plain name on some system: controls and separators, reserved characters, odd ends. */
+const NOT_PRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
+const RESERVED = /[\\:*?"<>|]/;
+
+function checkNames(names: readonly string[]): void {
+  const seen = new Map<string, string>();
+  const key = (name: string) => name.toLowerCase().normalize("NFC");
+  const tops = new Set<string>();
+  for (const name of names) {
+    const parts = name.split("/");
+    const plain =
+      new TextEncoder().encode(name).length <= MAX_NAME_BYTES &&
+      !NOT_PRINTABLE.test(name) &&
+      !RESERVED.test(name) &&
+      name.normalize("NFC") === name &&
+      parts.every((part) => part !== "" && part !== "." && part !== ".." && !/[. ]$/.test(part));
+    if (!plain) throw refused(`${JSON.stringify(name.slice(0, 80))}: a name that is not plain`, "name");
+    if (seen.has(key(name))) throw refused(`${name}: two names that are the same, or but for case`, "duplicate");
+    seen.set(key(name), name);
+    tops.add(parts.length > 1 ? parts[0]! : "");
+  }
+  for (const folded of seen.keys())
+    for (let at = folded.lastIndexOf("/"); at > 0; at = folded.lastIndexOf("/", at - 1))
+      if (seen.has(folded.slice(0, at)))
+        throw refused(`${seen.get(folded.slice(0, at))}: a file, and the folder of another`, "duplicate");
+  const [top = ""] = tops;
+  if (tops.size !== 1 || !top.endsWith(".exhibit"))
+    throw refused("it is not one folder called NAME.exhibit: this is no exhibit", "folder");
+}
+
+/** Read an entry's local header, which must say what the directory says. */
+async function locate(source: Source, entry: Entry): Promise<Entry> {
+  const differs = refused(`${entry.name}: its header says another thing than the directory`, "header");
+  const fixed = await source.read(entry.header, entry.header + 30);
+  const view = viewOf(fixed);
+  if (fixed.length !== 30 || view.getUint32(0, true) !== LOCAL) throw differs;
+  const nameLength = view.getUint16(26, true);
+  const extraLength = view.getUint16(28, true);
+  const start = entry.header + 30 + nameLength + extraLength;
+  const rest = await source.read(entry.header + 30, start);
+  if (rest.length !== nameLength + extraLength) throw differs;
+  const [size, compressed] = zip64(
+    rest.subarray(nameLength),
+    [view.getUint32(22, true), view.getUint32(18, true), 0],
+    entry.name,
+  );
+  const same =
+    nameOf(rest.subarray(0, nameLength), (view.getUint16(6, true) & UTF8) !== 0) === entry.name &&
+    view.getUint16(6, true) === entry.flags &&
+    view.getUint16(8, true) === entry.method &&
+    view.getUint32(14, true) === entry.crc &&
+    size === entry.size &&
+    compressed === entry.compressed;
+  if (!same) throw differs;
+  return { ...entry, start };
+}
+
+/** The entries fill the file up to the directory, one after the other, with nothing between. */
+function checkSpans(entries: readonly Entry[], directory: number): void {
+  let end = 0;
+  for (const entry of [...entries].sort((a, b) => a.header - b.header)) {
+    if (entry.header < end) throw refused(`${entry.name}: it lies over another entry`, "overlap");
+    if (entry.header > end) throw refused(`${entry.name}: bytes before it belong to no entry`, "overlap");
+    end = entry.start + entry.compressed;
+  }
+  if (end !== directory) throw refused("bytes before its directory belong to no entry, or to two", "overlap");
+}
+
+/** Yield an entry's bytes in pieces; raises where it does not keep to its size. */
+export async function* pieces(source: Source, entry: Entry): AsyncGenerator<Uint8Array> {
+  const end = entry.start + entry.compressed;
+  if (entry.method === STORED) {
+    for (let at = entry.start; at < end; at += PIECE) yield await source.read(at, Math.min(end, at + PIECE));
+    return;
+  }
+  let out: Uint8Array[] = [];
+  let left = entry.size;
+  const inflate = new Inflate((piece) => {
+    left -= piece.length;
+    if (left < 0) throw refused(`${entry.name}: it is larger than it says`, "size");
+    out.push(piece);
+  });
+  // Small pieces in, so that a bomb is met long before it fills the memory.
+  for (let at = entry.start; at < end; at += 64 << 10) {
+    const stop = Math.min(end, at + (64 << 10));
+    const piece = await source.read(at, stop);
+    try {
+      inflate.push(piece, stop === end);
+    } catch (error) {
+      throw error instanceof FormatError ? error : refused(`${entry.name}: it can not be unpacked`, "size");
+    }
+    yield* out;
+    out = [];
+  }
+  if (left !== 0) throw refused(`${entry.name}: it is smaller than it says`, "size");
+}
+
+/** Read a whole entry of at most `limit` bytes. */
+export async function contentOf(source: Source, entry: Entry, limit: number): Promise<Uint8Array> {
+  if (entry.size > limit) throw refused(`${entry.name}: ${entry.size} bytes, at most ${limit} are read`, "too_large");
+  const whole = new Uint8Array(entry.size);
+  let at = 0;
+  for await (const piece of pieces(source, entry)) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function wide(view: DataView, at: number): number {
+  const value = view.getBigUint64(at, true);
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw refused("a number in it is too large");
+  return Number(value);
+}
