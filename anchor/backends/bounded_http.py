@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from anchor.backends.address import address_problem, shown_address
 from anchor.errors import BackendProtocolError, BackendUnavailableError, ConfigError, quote_peer
 
 _USER_AGENT: Final = "vestige"
@@ -120,15 +121,18 @@ def base_url(text: str, key: str) -> str:
     Raises:
         ConfigError: it is no such address, or holds a query or fragment; ``key`` names the setting.
     """
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigError(f"{key}: an http or https address is wanted")
-    if parts.query or parts.fragment:
-        raise ConfigError(f"{key}: an address without query and fragment is wanted")
+    problem = address_problem(text)
+    if problem is None:
+        try:
+            _ = httpx.URL(text).host
+        except (httpx.InvalidURL, UnicodeError):
+            problem = "its host is no host"
+    if problem is not None:
+        raise ConfigError(
+            f"{key}: an http or https address is wanted, and {shown_address(text)!r} is none: "
+            f"{problem}",
+            hint="write it as https://host, https://host/path or http://127.0.0.1:8460",
+        )
     return text.rstrip("/")
 
 

@@ -28,6 +28,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from anchor import limits
+from anchor.backends.address import shown_address
 from anchor.backends.ipfs_manifest import (
     TILES_IN_LIST,
     RoundManifest,
@@ -125,7 +126,9 @@ class IpfsPublisher:
         self._log = log
         self._journal = journal
         self._now = now
-        self._health = Health(ok=True, note="nothing published yet", detail={"url": node.url})
+        self._health = Health(
+            ok=True, note="nothing published yet", detail={"url": shown_address(node.url)}
+        )
 
     def publish(self, round_: Round, attempts: Mapping[str, Attempt]) -> Json:
         """Publish the round with these attestations; return ``cid``, ``tree_size``, ``tiles``.

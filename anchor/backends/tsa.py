@@ -23,6 +23,7 @@ from typing import Final
 
 import httpx
 
+from anchor.backends.address import shown_address
 from anchor.backends.bounded_http import BoundedHttp
 from anchor.backends.tsa_client import TsaClient, TsaSettings
 from anchor.backends.tsa_revocation import RevocationData, RevocationFetcher
@@ -70,7 +71,9 @@ class TsaBackend:
         self.name = f"rfc3161:{settings.name}"
         self.interval_s = settings.interval_s
         self.min_gap_s = settings.min_gap_s
-        self._health = Health(ok=True, note="not asked yet", detail={"url": settings.url})
+        self._health = Health(
+            ok=True, note="not asked yet", detail={"url": shown_address(settings.url)}
+        )
 
     def advance(self, round_: Round, attempt: Attempt) -> Attempt:
         """Draw the nonces, fetch one token, or fetch revocation data; see ``AnchorBackend``.
@@ -185,7 +188,7 @@ class TsaBackend:
         self._note_health(note, ok=ok, detail=detail)
 
     def _note_health(self, note: str, *, ok: bool, detail: Json | None = None) -> None:
-        known = {"url": self._settings.url, "asked_at": utc_text(self._now())}
+        known = {"url": shown_address(self._settings.url), "asked_at": utc_text(self._now())}
         self._health = Health(ok=ok, note=note, detail=known | (detail or {}))
 
 

@@ -25,6 +25,7 @@ from typing import Final
 import httpx
 
 from anchor import limits
+from anchor.backends.address import shown_address
 from anchor.backends.bounded_http import Answer, BoundedHttp, base_url
 from anchor.errors import (
     BackendProtocolError,
@@ -107,7 +108,9 @@ class WitnessBackend:
         self.name = f"witness:{self._key.name}"
         self.interval_s = settings.interval_s
         self.min_gap_s = settings.min_gap_s
-        self._health = Health(ok=True, note="not asked yet", detail={"url": self._url})
+        self._health = Health(
+            ok=True, note="not asked yet", detail={"url": shown_address(self._url)}
+        )
 
     def advance(self, round_: Round, attempt: Attempt) -> Attempt:
         """Ask for the cosignature once; see :class:`anchor.ports.AnchorBackend`.
@@ -265,7 +268,10 @@ class WitnessBackend:
             self._note(ok=True, note="")
 
     def _note(self, *, ok: bool, note: str) -> None:
-        detail = {"url": self._url, "asked_at": utc_text(self._now().replace(microsecond=0))}
+        detail = {
+            "url": shown_address(self._url),
+            "asked_at": utc_text(self._now().replace(microsecond=0)),
+        }
         self._health = Health(ok=ok, note=note, detail=detail)
 
 

@@ -39,6 +39,14 @@ def add_server(parser: argparse.ArgumentParser) -> None:
 
 def server_url(args: argparse.Namespace) -> str:
     """Return the address of the service: the flag, the environment, this machine."""
+    from anchor.backends.address import holds_secret
+    from anchor.cli._output import Output
+
+    if args.server and holds_secret(args.server):
+        Output().warn(
+            "a password in --server can be seen by everybody on this machine",
+            f"set {_SERVER} instead",
+        )
     return args.server or os.environ.get(_SERVER) or _DEFAULT_SERVER
 
 

@@ -19,6 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from anchor.backends.address import shown_address
 from anchor.cli import _exit_status
 from anchor.cli._arguments import load_policy, server_url
 from anchor.cli._output import Output, padded, word
@@ -151,6 +152,7 @@ class Link:
 
     def __init__(self, url: str, *, offline: bool) -> None:
         self.url = url
+        self.place = shown_address(url.rstrip("/"))
         self._memory = ServiceMemory(time.time)
         self._offline = offline or bool(os.environ.get(_OFFLINE))
         self._client: ServiceClient | None = None
@@ -158,7 +160,7 @@ class Link:
     @property
     def is_down(self) -> bool:
         """Return whether nothing is to be asked of it now."""
-        return self._offline or self._memory.is_silent(self.url)
+        return self._offline or self._memory.is_silent(self.place)
 
     @property
     def is_offline(self) -> bool:
@@ -186,9 +188,9 @@ class Link:
         try:
             yield
         except BackendUnavailableError:
-            self._memory.was_silent(self.url)
+            self._memory.was_silent(self.place)
             raise
-        self._memory.answered(self.url)
+        self._memory.answered(self.place)
 
     def close(self) -> None:
         """Close the connections."""
@@ -265,7 +267,7 @@ class Desk:
         if self.link.is_offline:
             return None
         if self.link.is_down:
-            self._queued(f"{self.link.url} did not answer a moment ago")
+            self._queued(f"{self.link.place} did not answer a moment ago")
             return None
         from anchor.client.known_logs import KnownLogs
         from anchor.client.state_folder import state_folder
@@ -286,7 +288,7 @@ class Desk:
         for _, failure in sent.failures:
             self._out.warn(failure.message, failure.hint)
         if sent.sent:
-            self._out.note(f"{counted(len(sent.sent), 'record')} sent to {self.link.url}")
+            self._out.note(f"{counted(len(sent.sent), 'record')} sent to {self.link.place}")
         return sent
 
     def queued(self) -> int:

@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         sender = Sender(vault, service, policy, KnownLogs(state_folder(), policy), now)
         with Progress(out, "sending", None) as progress:
             sent = sender.send(step=lambda _n: progress.step())
-        ServiceMemory(time.time).answered(service.url)
+        ServiceMemory(time.time).answered(service.place)
         grown: tuple[int, ...] = ()
         failures = sent.failures
         if not args.no_upgrade:

@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from anchor.backends.address import shown_address
 from anchor.backends.bounded_http import base_url
 from anchor.client import call as calls
 from anchor.client.call import Call, Reply, SubmittedDigests, log_key_of, read_reply
@@ -49,6 +50,7 @@ class AsyncServiceClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.url = base_url(url, "server")
+        self.place = shown_address(self.url)
         self._attempts = attempts
         self._sleep = sleep
         self._deadline_s = DEADLINE_TIMEOUTS * timeout_s
@@ -135,11 +137,11 @@ class AsyncServiceClient:
                 if reply.status == httpx.codes.OK:
                     return read_reply(call, reply)
                 if last or reply.status not in RETRIED_STATUSES:
-                    raise error_of(reply, self.url)
+                    raise error_of(reply, self.place)
                 asked_s = retry_after_s(reply)
             await self._sleep(jittered(wait_s) if asked_s is None else asked_s)
             wait_s = min(wait_s * 2, MAX_WAIT_S)
-        raise BackendUnavailableError(f"{self.url} was not asked at all")
+        raise BackendUnavailableError(f"{self.place} was not asked at all")
 
     async def _send(self, call: Call[Any]) -> Reply:
         start = time.monotonic()
@@ -151,7 +153,13 @@ class AsyncServiceClient:
                 body = bytearray()
                 async for chunk in response.aiter_raw():
                     body += chunk
-                    check_bounds(self.url, len(body), max_bytes, start, self._deadline_s)
+                    check_bounds(self.place, len(body), max_bytes, start, self._deadline_s)
                 return Reply(response.status_code, lower(response.headers), bytes(body))
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            raise unreachable(self.url, error) from error
+        except (
+            httpx.HTTPError,
+            httpx.StreamError,
+            httpx.InvalidURL,
+            OSError,
+            UnicodeError,
+        ) as error:
+            raise unreachable(self.place, error) from error

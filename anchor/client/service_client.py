@@ -18,6 +18,7 @@ from typing import Any, Final, Self, TypeVar
 
 import httpx
 
+from anchor.backends.address import shown_address
 from anchor.backends.bounded_http import base_url
 from anchor.client import call as calls
 from anchor.client.call import Call, Reply, SubmittedDigests, log_key_of, read_reply
@@ -31,6 +32,9 @@ from anchor.proof.proof import Proof
 T = TypeVar("T")
 
 HEADERS: Final = {"User-Agent": "vestige", "Accept-Encoding": "identity"}
+NETWORK_ERRORS: Final = (
+    httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError
+)  # fmt: skip
 FIRST_WAIT_S: Final = 0.25
 MAX_WAIT_S: Final = 8.0
 # Everything of one exchange together may take this many times the timeout of one read.
@@ -41,7 +45,7 @@ class ServiceClient:
     """Speaks the HTTP interface; one connection pool, safe to share between threads.
 
     Args:
-        url: the service's address.
+        url: the service's address; one that holds a password is shown without it (``place``).
         timeout_s: for each connect, write and read.
         attempts: how often a call is tried in all.
         transport: stands in for the network in tests.
@@ -58,6 +62,7 @@ class ServiceClient:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = base_url(url, "server")
+        self.place = shown_address(self.url)
         self._attempts = attempts
         self._sleep = sleep
         self._deadline_s = DEADLINE_TIMEOUTS * timeout_s
@@ -148,11 +153,11 @@ class ServiceClient:
                 if reply.status == httpx.codes.OK:
                     return read_reply(call, reply)
                 if last or reply.status not in RETRIED_STATUSES:
-                    raise error_of(reply, self.url)
+                    raise error_of(reply, self.place)
                 asked_s = retry_after_s(reply)
             self._sleep(jittered(wait_s) if asked_s is None else asked_s)
             wait_s = min(wait_s * 2, MAX_WAIT_S)
-        raise BackendUnavailableError(f"{self.url} was not asked at all")
+        raise BackendUnavailableError(f"{self.place} was not asked at all")
 
     def _send(self, call: Call[Any]) -> Reply:
         start = time.monotonic()
@@ -164,10 +169,16 @@ class ServiceClient:
                 body = bytearray()
                 for chunk in response.iter_raw():
                     body += chunk
-                    check_bounds(self.url, len(body), max_bytes, start, self._deadline_s)
+                    check_bounds(self.place, len(body), max_bytes, start, self._deadline_s)
                 return Reply(response.status_code, lower(response.headers), bytes(body))
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
-            raise unreachable(self.url, error) from error
+        except (
+            httpx.HTTPError,
+            httpx.StreamError,
+            httpx.InvalidURL,
+            OSError,
+            UnicodeError,
+        ) as error:
+            raise unreachable(self.place, error) from error
 
 
 def jittered(wait_s: float) -> float:

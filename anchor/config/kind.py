@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from anchor.backends.address import address_problem, shown_address
 from anchor.config.secret import Secret
 
 
@@ -134,16 +134,11 @@ SWITCH: Final = Kind("true or false", "true|false", _switch, _toml_switch)
 
 
 def _url(value: str) -> str:
-    wanted = "an address such as https://host/path"
-    try:
-        parts = urlsplit(_text(value))
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise _refuse(value, wanted) from None
-    if parts.scheme not in ("http", "https") or not host or port == 0 or " " in value:
-        raise _refuse(value, wanted)
-    if parts.query or parts.fragment:
-        raise _refuse(value, "an address without query or fragment")
+    problem = address_problem(_text(value))
+    if problem is not None:
+        # It may hold a password or an access key.
+        wanted = "an address such as https://host/path"
+        raise KindError(f"{shown_address(value)!r} is not {wanted}: {problem}")
     return value
 
 

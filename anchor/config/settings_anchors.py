@@ -141,7 +141,8 @@ class EvmSettings:
     rpc_url: str | None = setting(
         URL,
         None,
-        "JSON-RPC of the chain's node. It may hold an access key and is never shown.",
+        "JSON-RPC of the chain's node. It may hold an access key and is never shown; such a one "
+        "belongs in the variable or the file, for flags are seen in the list of processes.",
         trust="It can hold transactions back, lie about fees up to the ceiling and about blocks "
         "until the proofs are checked; it cannot spend more than the ceiling.",
         often=True,

@@ -15,7 +15,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
+from urllib.parse import urlsplit
 
+from anchor.backends.address import holds_secret
+from anchor.config.kind import URL
 from anchor.config.load import load_settings, nearest
 from anchor.config.setting import Setting, settings_of
 from anchor.config.settings import Settings
@@ -24,6 +27,8 @@ from anchor_api.server import bind, run_server, url_of
 
 _log = logging.getLogger("vestige")
 
+# Providers put access keys into the paths of these.
+_HOLD_KEYS: Final = ("evm.rpc_url", "bitcoin.node_url")
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -40,6 +45,7 @@ def serve(argv: Sequence[str]) -> int:
     """
     arguments, settings = _settings(argv)
     _set_up_log(settings.log_level)
+    _warn_of_secrets(arguments)
     bound = bind(settings.host, settings.port)
     try:
         url = url_of(bound)
@@ -84,7 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     for setting in settings_of(Settings):
         if setting.flag is None:
             continue
-        text = setting.meaning.replace("%", "%%") if setting.often else argparse.SUPPRESS
+        text = _help(setting) if setting.often else argparse.SUPPRESS
         parser.add_argument(
             setting.flag,
             dest=setting.key,
@@ -93,6 +99,13 @@ def build_parser() -> argparse.ArgumentParser:
             help=text,
         )
     return parser
+
+
+def _help(setting: Setting) -> str:
+    """Return what a flag means and its default."""
+    value = setting.default_text or ("" if setting.default is None else str(setting.default))
+    default = f" Default: {value.replace('`', '')}." if value else ""
+    return f"{setting.meaning}{default}".replace("%", "%%")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -124,6 +137,22 @@ def _settings(argv: Sequence[str]) -> tuple[argparse.Namespace, Settings]:
 def _given(arguments: argparse.Namespace, setting: Setting) -> str | None:
     value: Any = getattr(arguments, setting.key, None)
     return value if isinstance(value, str) else None
+
+
+def _warn_of_secrets(arguments: argparse.Namespace) -> None:
+    """Say so where a flag holds an address that may be a key: others can list processes."""
+    for setting in settings_of(Settings):
+        text = _given(arguments, setting)
+        if text is None or setting.flag is None or setting.kind is not URL:
+            continue
+        has_path = bool(urlsplit(text).path.strip("/")) and setting.key in _HOLD_KEYS
+        if holds_secret(text) or has_path:
+            _log.warning(
+                "everybody on this machine can read %s in the list of processes: put the address "
+                "into %s or the settings file",
+                setting.flag,
+                setting.variable,
+            )
 
 
 def _set_up_log(level: str) -> None:
