@@ -21,6 +21,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -69,6 +70,7 @@ def bold(text: str) -> Painted:
     return Painted(text, _BOLD)
 
 
+@lru_cache(maxsize=4096)
 def width(text: str) -> int:
     """Return how many columns a terminal needs for the text."""
     if text.isascii():

@@ -52,12 +52,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
             return _page(args, vault, out)
         limit = -1 if args.all else args.count or _DEFAULT_COUNT
         entries = vault.index.entries(newest_first=True, limit=limit, kinds=args.kind)
-        states = refresh_states(vault, policy_source(args.policy), now())
+        scanned = scan_proofs(vault)
+        states = refresh_states(vault, policy_source(args.policy), now(), scanned=scanned)
         if out.as_json:
             out.object(_to_json(vault, entries, states))
         else:
             _print(out, entries, states, whole=not args.kind)
-            _tail(out, vault, len(entries), args, len(scan_proofs(vault).queued(vault.size)))
+            _tail(out, vault, len(entries), args, len(scanned.queued(vault.size)))
     return _exit_status.OK
 
 

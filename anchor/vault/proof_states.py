@@ -7,7 +7,7 @@ in the index: ``log`` and ``status`` only look at names, sizes and times of file
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -58,7 +58,10 @@ def scan_proofs(vault: Vault) -> ProofFiles:
 
 def changed_proofs(vault: Vault, scanned: ProofFiles) -> list[int]:
     """Return the numbers of records whose proof is not the one that was judged."""
-    known = vault.index.proofs()
+    return _changed(vault.index.proofs(), scanned)
+
+
+def _changed(known: Mapping[int, ProofState], scanned: ProofFiles) -> list[int]:
     return [
         seq
         for seq, (mtime_ns, size) in sorted(scanned.files.items())
@@ -88,8 +91,8 @@ def refresh_states(
     scanned = scanned or scan_proofs(vault)
     if vault.index.judged_under != policy.sha256:
         vault.index.forget_proofs()
-    changed = changed_proofs(vault, scanned)
     known = vault.index.proofs()
+    changed = _changed(known, scanned)
     gone = [seq for seq in known if seq not in scanned.files]
     if changed or gone:
         states = []
