@@ -37,9 +37,12 @@ class Cell:
     chosen: bool = False
 
 
-def heading(level: int, text: str) -> Block:
-    """Return a heading; level 1 is a part, 2 a section, 3 one within it."""
-    return {"kind": "heading", "level": level, "text": text}
+def heading(level: int, text: str, *, small: bool = False) -> Block:
+    """Return a heading; level 1 is a part, 2 a section, 3 one within it.
+
+    A small one looks like level 3 and is not in the table of contents: no level may be skipped.
+    """
+    return {"kind": "heading", "level": level, "text": text, "small": small}
 
 
 def paragraph(text: Line) -> Block:

@@ -96,7 +96,7 @@ def replaced(value: Any, missing: re.Pattern[str], written: Any) -> Any:
 def _part(contents: Contents, words: Words, pictures: Pictures, n_attached: int) -> Iterator[Block]:
     yield from summary(contents, words, pictures)
     yield page()
-    yield heading(3, words("contents.title"))
+    yield heading(2, words("contents.title"), small=True)
     yield table_of_contents(words.lang)
     yield from check(contents, words)
     yield page()

@@ -1,4 +1,4 @@
-"""Sets the document with Typst: PDF/A-3a, tagged, the proofs attached, the same bytes each time.
+"""Sets the document with Typst: PDF/A-3a and PDF/UA-1, the proofs attached, the same bytes each time.
 
 The template reads nothing but what is put into one folder of its own: no file, font or package from
 elsewhere. Characters that no font of ours has are found by the typesetter itself, which refuses
@@ -26,7 +26,7 @@ from anchor.exhibit.pdf.pictures import Draws, Pictures
 from anchor.exhibit.pdf.text import undisplayable, written_out
 from anchor.exhibit.pdf.words import words_of
 
-STANDARD: Final = "a-3a"
+STANDARDS: Final = ("a-3a", "ua-1")
 # Each round finds every character that is still missing; a second one is for what replaced them.
 _ROUNDS: Final = 4
 _TEMPLATE: Final = "exhibit.typ"
@@ -104,6 +104,6 @@ def _compiled(root: Path, folders: Sequence[Path]) -> bytes:
         font_paths=[str(each) for each in folders],
         ignore_system_fonts=True,
         format="pdf",
-        pdf_standards=[STANDARD],
+        pdf_standards=list(STANDARDS),
     )
     return data

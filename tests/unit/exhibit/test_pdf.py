@@ -105,6 +105,7 @@ def test_it_claims_pdf_a_3a_and_keeps_what_that_asks_for(printed: Path) -> None:
     with pikepdf.open(printed) as pdf:
         with pdf.open_metadata() as metadata:
             assert metadata.pdfa_status == "3A"
+            assert metadata["{http://www.aiim.org/pdfua/ns/id/}part"] == "1"
         root = pdf.Root
         assert root.MarkInfo.Marked
         assert root.StructTreeRoot.K is not None

@@ -81,7 +81,7 @@ def _range(contents: Contents, words: Words) -> str:
 
 
 def _list(title: str, items: list[str]) -> Iterator[Block]:
-    yield heading(3, title)
+    yield heading(2, title, small=True)
     yield bullets(items)
 
 
@@ -140,7 +140,7 @@ def _ladder(contents: Contents, words: Words) -> Iterator[Block]:
     verdict = contents.verdicts.get(contents.main)
     if verdict is None:
         return
-    yield heading(3, words("summary.ladder", seq=contents.main))
+    yield heading(2, words("summary.ladder", seq=contents.main), small=True)
     head = words.lines("summary.head")
     rows: list[list[Line]] = [
         [family_of(row, words), bound_of(row, words), words.verdict(row["status"]), _trust(row)]
