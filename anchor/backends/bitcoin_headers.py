@@ -32,10 +32,10 @@ from anchor.errors import (
     ReorgError,
     quote_peer,
 )
+from anchor.fact_sources import BitcoinHeaderSource
 from anchor.formats.bitcoin import display_hex, parse_display_hex, parse_header
 from anchor.formats.encoding import parse_decimal, parse_hex, parse_json
 from anchor.limits import BITCOIN_HEADER_BYTES
-from anchor.ports import BitcoinHeaderSource
 
 T = TypeVar("T")
 

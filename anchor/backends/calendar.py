@@ -36,21 +36,14 @@ from anchor.errors import (
     BackendUnavailableError,
     FormatError,
 )
+from anchor.fact_sources import BitcoinHeaderSource
 from anchor.formats.bitcoin import BitcoinHeader, display_hex, parse_header, verify_header_chain
 from anchor.formats.encoding import base64_text, parse_base64, parse_utc, utc_text
 from anchor.formats.ots.attestation import BitcoinAttestation
 from anchor.formats.ots.codec import parse_tree, serialize_tree
 from anchor.formats.ots.timestamp import Timestamp
 from anchor.limits import BITCOIN_SUCCESSORS, MAX_OTS_BYTES
-from anchor.ports import (
-    TERMINAL_PHASES,
-    Attempt,
-    BitcoinHeaderSource,
-    Health,
-    Json,
-    Phase,
-    Round,
-)
+from anchor.ports import TERMINAL_PHASES, Attempt, Health, Json, Phase, Round
 
 _USUAL_WAIT: Final = timedelta(hours=12)
 _MAX_BLOCKS: Final = 8

@@ -24,9 +24,9 @@ from anchor.errors import (
     ConfigError,
     FormatError,
 )
+from anchor.fact_sources import DrandSource
 from anchor.formats.drand import CHAINED, MAX_ROUND, SIGNATURE_BYTES, DrandRound, Scheme
 from anchor.formats.encoding import parse_hex, parse_json
-from anchor.ports import DrandSource
 
 _MAX_ANSWER_BYTES: Final = 4096
 

@@ -32,9 +32,9 @@ from anchor.errors import (
     FormatError,
     quote_peer,
 )
+from anchor.fact_sources import EvmHeaderSource
 from anchor.formats.encoding import parse_hex, parse_json
 from anchor.formats.keccak import keccak256
-from anchor.ports import EvmHeaderSource
 
 # A block names each of its transactions, 70 bytes each.
 _MAX_ANSWER_BYTES: Final = 8 << 20

@@ -61,6 +61,7 @@ cat-07.png existed before 2026-11-23 10:02:08 UTC                       ✓ veri
   RFC 3161    before 2026-11-23 10:02:08   ✓ verified     believe Example TSA (root a1b2c3d4…)
   ethereum    before 2026-11-23 10:04:31   ✓ verified     believe that block 24113902 is canonical
   bitcoin     –                            … pending      calendar alice; usually within 12 hours
+  not before  2026-11-23 07:58:10          ✓ verified     Bitcoin block 976101, minus 2 hours
 ```
 
 ✓ verified · ✕ failed · … pending · ○ not checked. Where the terminal cannot show the signs, `+`,
@@ -91,16 +92,31 @@ the service does not answer, calendars that the policy lists are asked for what 
 `exit_status`), `exit_status`.
 """,
     "verify": """\
-`NAME.proof` and `NAME.ots` are judged with `NAME` if it lies beside; any other path is a file whose
-`.proof`, else `.ots`, lies beside. Offline unless `--online` is given: then the sources that the
-policy names are asked about the blocks in the evidence, and nobody else. A source that stays silent
-is a warning; where what it was asked for stays not checked for it, the exit status is 5.
+What a path is, its name says, never what stands in it. `NAME.proof` and `NAME.ots` are judged with
+`NAME` if it lies beside. `NAME.sdjwt` is a record: its proof lies beside it or in a vault's
+`proofs`, and the other records of its folder are read with it, since earlier ones name its key;
+with `--file`, whether the record names that file is said, too. Any other path is a file whose
+`.proof`, else `.ots`, lies beside; one that has none and lies in a working folder with a vault is
+judged by the oldest record that names it. `--proof` names a proof that lies elsewhere or under
+another name.
+
+A folder stands for every file in it that has evidence beside it, a line each, and for the records
+in it or in its vault, judged as one list: signatures, keys, order, and what is not listed.
+
+The row *not before* is a record's: it was not made earlier, by a block or a drand round that it
+names. It says nothing of when a file was made. Signatures of drand rounds are checked where the
+extra `drand` is installed.
+
+Offline unless `--online` is given: then the sources that the policy names are asked about the
+blocks and rounds in the evidence, and nobody else. A source that stays silent is a warning; where
+what it was asked for stays not checked for it, the exit status is 5.
 
 `--headers` takes Bitcoin headers as nodes keep them, 80 bytes each; the file may begin with the
 line `bitcoin headers from HEIGHT`. They are believed from a checkpoint of the policy on.
 
-`--json`: the verdict as in [verification.md](../spec/verification.md), with `path`; of several
-paths `verdicts` and `exit_status`.
+`--json`: the verdict as in [verification.md](../spec/verification.md), with `path`; of a record
+also `list`, what it adds up to with the others; of several paths or a folder `verdicts` and
+`exit_status`, where a project's verdict holds those of its `records`.
 """,
     "inspect": """\
 Prints what was recomputed, not what the proof claims, and for each hash the command of a stock tool

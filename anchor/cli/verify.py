@@ -1,4 +1,7 @@
-"""``vestige verify``: what does a proof show?
+"""``vestige verify``: what does a proof, a file beside one, a record or a folder of them show?
+
+A path's name and kind say what it is, never what stands in it: a document that is itself a proof of
+something else is still a document (:mod:`anchor.client.evidence`).
 
 Offline unless ``--online`` is given; then the sources of the policy are asked, and nobody else.
 """
@@ -6,18 +9,24 @@ Offline unless ``--online`` is given; then the sources of the policy are asked, 
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy, load_policy, now, parse_time
-from anchor.cli._ladder import print_verdict
-from anchor.cli._output import Output
+from anchor.cli._ladder import print_sentence, print_verdict, sentence_of
+from anchor.cli._output import Output, about
 from anchor.cli._progress import Progress
 from anchor.cli.program import error_to_json
-from anchor.client.evidence import Evidence, load_evidence
-from anchor.errors import UsageError, VestigeError
+from anchor.client.evidence import (
+    RECORD_SUFFIX,
+    Evidence,
+    files_with_evidence,
+    load_evidence,
+)
+from anchor.errors import NotFoundError, UsageError, VestigeError
 from anchor.proof.codec import ProofReader
 from anchor.proof.proof import Proof
 from anchor.verify.judge import Judge
@@ -26,7 +35,15 @@ from anchor.verify.report import all_steps, verdict_to_json
 from anchor.verify.verdict import Status, Verdict
 
 if TYPE_CHECKING:
+    from anchor.cli._record_verifier import RecordVerifier
     from anchor.client.online_facts import OnlineFacts
+    from anchor.verify.records import ProvenRecord
+
+_EXHIBIT_SUFFIX: Final = ".exhibit.zip"
+
+_Ask = Callable[["OnlineFacts", KnownFacts], tuple[KnownFacts, list[VestigeError]]]
+Result = dict[str, Any]
+"""What ``--json`` says of one path; ``exit_status`` is always there."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,18 +51,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths",
         metavar="PATH",
-        nargs="+",
-        help="a proof, an .ots file, or a file that has one beside it; - is standard input",
+        nargs="*",
+        help="a proof, an .ots file, a file that has one beside it, a record (.sdjwt), an exhibit, "
+        "or a folder of any of them; - is a proof on standard input",
     )
     parser.add_argument(
         "--before", metavar="TIME", help="ask whether it existed before this time (UTC or zoned)"
     )
     add_policy(parser)
     parser.add_argument(
-        "--file", metavar="FILE", type=Path, help="the file that the proof is of, if not beside it"
+        "--file",
+        metavar="FILE",
+        type=Path,
+        help="the file that the proof is of, if not beside it; with a record, one that it names",
     )
     parser.add_argument(
-        "--online", action="store_true", help="ask the policy's sources about blocks"
+        "--proof",
+        metavar="PROOF",
+        type=Path,
+        help="the proof or .ots file of PATH, whatever its name and wherever it lies",
+    )
+    parser.add_argument(
+        "--online", action="store_true", help="ask the policy's sources about blocks and rounds"
     )
     parser.add_argument(
         "--headers", metavar="FILE", type=Path, help="Bitcoin headers, 80 bytes each, consecutive"
@@ -62,26 +89,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, out: Output) -> int:
     """Judge each path; return the worst status by precedence."""
-    if args.file is not None and len(args.paths) > 1:
-        raise UsageError("--file names the file of one proof", hint="name one PATH with it")
-    before = None if args.before is None else parse_time(args.before)
-    verifier = _Verifier(args, before)
-    results = []
-    with Progress(out, "verifying", len(args.paths)) as progress:
-        for path in args.paths:
-            results.append(verifier.result(path, out))
-            progress.step()
+    paths: list[str] = args.paths
+    if not paths and args.proof is None:
+        raise UsageError(
+            "the following arguments are required: PATH", hint="see vestige verify --help"
+        )
+    for name, value in (("--file", args.file), ("--proof", args.proof)):
+        if value is not None and (len(paths) > 1 or any(Path(path).is_dir() for path in paths)):
+            raise UsageError(f"{name} belongs to one proof", hint="name one PATH with it")
+    verifier = Verifier(args, out)
+    records = [path for path in paths if path.endswith(RECORD_SUFFIX) and not _is_folder(path)]
+    others = [path for path in paths if path not in records]
+    results: list[Result] = []
+    folders = [path for path in others if _is_folder(path) and not _is_exhibit(path)]
+    with Progress(out, "verifying", len(others) - len(folders)) as progress:
+        for path in others if paths else [None]:
+            if path not in folders:
+                results.append(verifier.result(path))
+                progress.step()
+    for path in folders:
+        results += verifier.folder(Path(path))
+    if records:
+        results += verifier.records().given([Path(path) for path in records])
     status = _exit_status.worst_status(result["exit_status"] for result in results)
-    out.object(results[0] if len(results) == 1 else {"verdicts": results, "exit_status": status})
+    if len(results) == 1 and not folders:
+        out.object(results[0])
+    else:
+        out.object({"verdicts": results, "exit_status": status})
     return status
 
 
-class _Verifier:
-    """Judges paths under one policy, at one time, with one set of facts."""
+def _is_folder(path: str) -> bool:
+    return Path(path).is_dir()
 
-    def __init__(self, args: argparse.Namespace, before: datetime | None) -> None:
-        self._args = args
-        self._before = before
+
+def _is_exhibit(path: str) -> bool:
+    """Return whether a path is an exhibit: by its name, or an unpacked one by what it holds."""
+    return path.endswith(_EXHIBIT_SUFFIX) or (
+        _is_folder(path) and (Path(path) / "bagit.txt").is_file()
+    )
+
+
+class Verifier:
+    """Judges paths under one policy, at one time, with one set of facts.
+
+    Attributes:
+        args: as typed.
+        out: where verdicts are printed.
+        reader: reads proofs; one for all of them is quicker.
+        before: the time asked about, or None.
+    """
+
+    def __init__(self, args: argparse.Namespace, out: Output) -> None:
+        self.args = args
+        self.out = out
+        self.reader = ProofReader()
+        self.before = None if args.before is None else parse_time(args.before)
         self._policy = load_policy(args.policy)
         archive = None
         if args.headers is not None:
@@ -96,44 +159,139 @@ class _Verifier:
 
             self._online = OnlineFacts(self._policy)
         self._facts = KnownFacts(archive=archive)
-        self._reader = ProofReader()
-        self._judge = Judge(self._policy, now=now(), known=self._facts)
+        self._now = now()
 
-    def result(self, path: str, out: Output) -> dict[str, Any]:
-        """Judge one path, print what was found, return its JSON object."""
-        try:
-            evidence = load_evidence(path, file=self._args.file, reader=self._reader)
-            verdict, silent = self._verdict(evidence)
-        except VestigeError as error:
-            status = _exit_status.exit_status_of(error)
-            out.error(error)
-            return {"path": path, "error": error_to_json(error), "exit_status": status}
+    def judge(self, ask: _Ask, *, drand: bool = False) -> tuple[Judge, list[VestigeError]]:
+        """Return a judge who knows what ``ask`` found out online, and what went wrong in asking.
+
+        Args:
+            ask: asks for what the evidence names.
+            drand: signatures of drand rounds are to be checked.
+        """
+        known, silent = self._facts, list[VestigeError]()
+        if self._online is not None:
+            known, silent = ask(self._online, self._facts)
         for failure in silent:
-            out.warn(failure.message, failure.hint)
-        print_verdict(out, verdict, evidence.name, digest_only=evidence.file_path is None)
-        if self._args.steps:
-            print_steps(out, verdict)
-        status = verdict.exit_status
-        if silent and status == _exit_status.NOT_CHECKED:
-            status = _exit_status.UNREADABLE
-        value = verdict_to_json(verdict, steps=self._args.steps)
-        return {"path": path, **value, "exit_status": status}
+            self.out.warn(failure.message, failure.hint)
+        if drand:
+            from anchor.backends.drand_signature import load_drand_signatures
+
+            known = replace(known, drand_verifier=load_drand_signatures())
+        return Judge(self._policy, now=self._now, known=known), silent
+
+    def records(self) -> RecordVerifier:
+        """Return what judges records with this verifier's policy and facts."""
+        from anchor.cli._record_verifier import RecordVerifier
+
+        return RecordVerifier(self)
+
+    def result(self, path: str | None) -> Result:
+        """Judge one path, or what ``--proof`` names alone; print what was found."""
+        try:
+            if path is not None and _is_exhibit(path):
+                return self._exhibit(Path(path))
+            return self._evidence(path)
+        except VestigeError as error:
+            return self.failed(path, error)
+
+    def folder(self, folder: Path) -> list[Result]:
+        """Judge every file of a folder that has evidence beside it, and its records."""
+        try:
+            return self._folder(folder)
+        except VestigeError as error:
+            return [self.failed(str(folder), error)]
+
+    def failed(self, path: str | None, error: VestigeError) -> Result:
+        """Print an error; return its JSON object."""
+        self.out.error(error if path is None else about(Path(path), error))
+        status = _exit_status.exit_status_of(error)
+        return {"path": path, "error": error_to_json(error), "exit_status": status}
+
+    def _exhibit(self, path: Path) -> Result:
+        from anchor.cli._exhibit import verify_exhibit
+
+        silent: list[VestigeError] = []
+
+        def judge_for(items: Sequence[ProvenRecord]) -> Judge:
+            judge, failures = self.judge(
+                lambda online, facts: online.about_records(items, facts),
+                drand=any(b.source == "drand" for i in items for b in i.record.not_before),
+            )
+            silent.extend(failures)
+            return judge
+
+        steps = self.args.steps
+        verdict, value = verify_exhibit(path, self.out, judge_for, before=self.before, steps=steps)
+        if steps and verdict.records is not None:
+            for each in verdict.records.verdicts:
+                print_steps(self.out, each)
+        status = status_of(verdict.exit_status, silent)
+        return {"path": str(path), **value, "exit_status": status}
+
+    def _folder(self, folder: Path) -> list[Result]:
+        found = files_with_evidence(folder)
+        results = []
+        with Progress(self.out, "verifying", len(found.files)) as progress:
+            for path in found.files:
+                try:
+                    results.append(self._evidence(str(path), brief=True))
+                except VestigeError as error:
+                    results.append(self.failed(str(path), error))
+                progress.step()
+        records = self.records().folder(folder)
+        alone = [path for path in found.alone if path.stem not in found.records]
+        if alone:
+            what = f"proof{'s' if len(alone) > 1 else ''} of files that are not there"
+            self.out.note(f"{folder}: {len(alone)} {what}, passed over (first: {alone[0].name})")
+        if not results and not records:
+            raise NotFoundError(
+                f"{folder}: no file in it has a proof beside it, and there is no record",
+                code="proof.not_found",
+                hint=f"vestige stamp {folder} makes proofs",
+            )
+        return [*results, *records]
+
+    def _evidence(self, path: str | None, *, brief: bool = False) -> Result:
+        try:
+            evidence = load_evidence(
+                path, file=self.args.file, proof=self.args.proof, reader=self.reader
+            )
+        except NotFoundError as error:
+            if error.code != "proof.not_found" or path is None:
+                raise
+            named = self.records().naming(Path(path))
+            if named is None:
+                raise
+            return named
+        verdict, silent = self._verdict(evidence)
+        name, alone = evidence.name, evidence.file_path is None
+        if brief:
+            print_sentence(self.out, sentence_of(verdict, name, digest_only=alone), verdict.status)
+        else:
+            print_verdict(self.out, verdict, name, digest_only=alone)
+        if self.args.steps:
+            print_steps(self.out, verdict)
+        value = verdict_to_json(verdict, steps=self.args.steps)
+        status = status_of(verdict.exit_status, silent)
+        return {"path": path or str(self.args.proof), **value, "exit_status": status}
 
     def _verdict(self, evidence: Evidence) -> tuple[Verdict, list[VestigeError]]:
-        judge = self._judge
-        silent: list[VestigeError] = []
-        if self._online is not None:
-            known, silent = self._online.about(evidence.content, self._facts)
-            judge = Judge(self._policy, now=self._judge.now, known=known)
-        return self._judged(judge, evidence), silent
-
-    def _judged(self, judge: Judge, evidence: Evidence) -> Verdict:
         content, digest = evidence.content, evidence.file_digest
+        judge, silent = self.judge(lambda online, facts: online.about(content, facts))
         if isinstance(content, Proof):
-            return judge.verify_proof(
-                content, file_digest=digest, before=self._before, steps=self._args.steps
+            verdict = judge.verify_proof(
+                content, file_digest=digest, before=self.before, steps=self.args.steps
             )
-        return judge.verify_ots(content, file_digest=digest, before=self._before)
+        else:
+            verdict = judge.verify_ots(content, file_digest=digest, before=self.before)
+        return verdict, silent
+
+
+def status_of(exit_status: int, silent: list[VestigeError]) -> int:
+    """Return the exit status of a verdict that sources would have been needed for and were not."""
+    if silent and exit_status == _exit_status.NOT_CHECKED:
+        return _exit_status.UNREADABLE
+    return exit_status
 
 
 def print_steps(out: Output, verdict: Verdict) -> None:

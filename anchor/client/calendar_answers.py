@@ -13,10 +13,10 @@ from functools import cached_property
 from anchor.backends.calendar_client import CalendarClient
 from anchor.client.online_facts import bitcoin_source_of, fetch_header_run
 from anchor.errors import BackendError
+from anchor.fact_sources import BitcoinHeaderSource
 from anchor.formats.ots.attestation import BitcoinAttestation
 from anchor.formats.ots.codec import parse_tree, serialize_tree
 from anchor.formats.ots.timestamp import Timestamp
-from anchor.ports import BitcoinHeaderSource
 from anchor.proof.policy import Policy
 from anchor.proof.proof import HeaderRun, OpenTimestampsAttestation, Proof
 

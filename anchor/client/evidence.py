@@ -3,27 +3,39 @@
 Rules:
 
 * ``NAME.proof`` and ``NAME.ots`` are evidence; the file they are of is ``NAME`` if it lies beside.
-* Any other path is a file whose evidence is ``PATH.proof``, else ``PATH.ots``, beside it; if there
-  is neither, the path itself may hold evidence under another name.
+* Any other path is a file whose evidence is ``PATH.proof``, else ``PATH.ots``, beside it. What the
+  file itself holds does not matter: a document that is a proof of something else is still a
+  document, and its verdict must not be taken for one about it.
+* Evidence under another name is read where it is named as evidence (``proof``).
 * ``-`` is evidence on standard input.
+* Only regular files are opened; a pipe or a device is never waited for.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from anchor import limits
-from anchor.client.local_file import beside, file_digest, load_bytes
-from anchor.errors import LimitExceededError, NotFoundError
+from anchor.client.local_file import beside, file_digest, load_regular
+from anchor.errors import (
+    LimitExceededError,
+    NotFoundError,
+    StoreError,
+    StoreUnavailableError,
+    UsageError,
+)
 from anchor.formats.ots.codec import MAGIC, DetachedTimestamp, parse_detached
 from anchor.proof.codec import ProofReader, parse_proof
 from anchor.proof.proof import Proof
 
 PROOF_SUFFIX: Final = ".proof"
 OTS_SUFFIX: Final = ".ots"
+RECORD_SUFFIX: Final = ".sdjwt"
 _STANDARD_INPUT: Final = "-"
 
 
@@ -52,13 +64,18 @@ class Evidence:
 
 
 def load_evidence(
-    text: str, *, file: Path | None = None, reader: ProofReader | None = None
+    text: str | None,
+    *,
+    file: Path | None = None,
+    proof: Path | None = None,
+    reader: ProofReader | None = None,
 ) -> Evidence:
     """Find and read what ``text`` stands for.
 
     Args:
-        text: a path as typed.
+        text: a path as typed; None where there is only ``proof``.
         file: the file that the evidence is of, where it does not lie beside it.
+        proof: the evidence, whatever its name, where it does not lie beside ``text``.
         reader: reads proofs; the same one for many of a round is quicker.
 
     Raises:
@@ -71,8 +88,13 @@ def load_evidence(
         if len(data) > limits.MAX_PROOF_BYTES:
             raise LimitExceededError("standard input holds more than any proof does")
         return _evidence(None, parse_evidence(data, reader), file)
-    path, beside_it = _find(Path(text))
-    data = load_bytes(path, max_bytes=limits.MAX_PROOF_BYTES, what="proof")
+    if proof is not None:
+        path, beside_it = proof, None if text is None else Path(text)
+    elif text is None:
+        raise UsageError("neither a file nor its evidence is named")
+    else:
+        path, beside_it = _find(Path(text))
+    data = load_regular(path, max_bytes=limits.MAX_PROOF_BYTES, what="proof")
     return _evidence(path, parse_evidence(data, reader), file or beside_it)
 
 
@@ -81,6 +103,59 @@ def parse_evidence(data: bytes, reader: ProofReader | None = None) -> Proof | De
     if data.startswith(MAGIC[:8]):
         return parse_detached(data)
     return parse_proof(data) if reader is None else reader.parse(data)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEvidence:
+    """What a folder holds.
+
+    Attributes:
+        files: those that have evidence beside them; records are not among them.
+        alone: evidence whose file is not there.
+        records: names of the records there, without ``.sdjwt``; their proofs have those names too.
+    """
+
+    files: tuple[Path, ...]
+    alone: tuple[Path, ...]
+    records: frozenset[str]
+
+
+def files_with_evidence(folder: Path) -> FolderEvidence:
+    """Look through a folder and those below it, in the order of names.
+
+    What begins with a dot, symbolic links and what is no regular file are passed over, as by
+    ``stamp``.
+
+    Raises:
+        StoreUnavailableError: a folder cannot be listed.
+    """
+    files: list[Path] = []
+    alone: list[Path] = []
+    records: set[str] = set()
+    for path in _regular_files(folder):
+        if path.suffix == RECORD_SUFFIX:
+            records.add(path.stem)
+        elif path.suffix not in (PROOF_SUFFIX, OTS_SUFFIX):
+            if any(beside(path, suffix).is_file() for suffix in (PROOF_SUFFIX, OTS_SUFFIX)):
+                files.append(path)
+        elif not path.with_suffix("").exists():
+            alone.append(path)
+    return FolderEvidence(tuple(files), tuple(alone), frozenset(records))
+
+
+def _regular_files(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StoreUnavailableError(f"{folder}: {reason}", code="file.unavailable") from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _regular_files(folder / entry.name)
+        elif entry.is_file(follow_symlinks=False):
+            yield folder / entry.name
 
 
 def _find(path: Path) -> tuple[Path, Path | None]:
@@ -92,21 +167,15 @@ def _find(path: Path) -> tuple[Path, Path | None]:
         candidate = beside(path, suffix)
         if candidate.is_file():
             return candidate, path
-    if not path.exists():
+    if not os.path.lexists(path):
         raise NotFoundError(f"{path}: there is no such file", code="file.not_found")
-    if path.is_file() and _looks_like_evidence(path):
-        return path, None
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is no regular file", code="file.kind")
     raise NotFoundError(
         f"{path}: there is no {path.name}{PROOF_SUFFIX} or {path.name}{OTS_SUFFIX} beside it",
         code="proof.not_found",
-        hint=f"vestige stamp {path} makes one",
+        hint=f"vestige stamp {path} makes one; --proof names one that lies elsewhere",
     )
-
-
-def _looks_like_evidence(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(512)
-    return head.startswith(MAGIC[:8]) or (head.lstrip().startswith(b"{") and b'"version"' in head)
 
 
 def _evidence(

@@ -15,6 +15,7 @@ from anchor.backends.bitcoin_headers import AgreeingSources, EsploraHeaders
 from anchor.backends.drand import AgreeingDrandSources, HttpDrandSource
 from anchor.backends.evm_headers import AgreeingEvmSources, RpcEvmHeaders
 from anchor.errors import ConfigError, FormatError, LimitExceededError, VestigeError
+from anchor.fact_sources import BitcoinHeaderSource, DrandSource, EvmHeaderSource
 from anchor.formats.bitcoin import parse_header
 from anchor.formats.drand import QUICKNET, DrandRound
 from anchor.formats.evm import parse_evm_header
@@ -22,8 +23,8 @@ from anchor.formats.ots.attestation import BitcoinAttestation
 from anchor.formats.ots.codec import DetachedTimestamp, parse_tree
 from anchor.formats.ots.timestamp import Timestamp
 from anchor.limits import BITCOIN_SUCCESSORS
-from anchor.ports import BitcoinHeaderSource, DrandSource, EvmHeaderSource
-from anchor.proof.policy import Policy, TrustedChain, TrustedDrand
+from anchor.proof.drand_policy import TrustedDrand
+from anchor.proof.policy import Policy, TrustedChain
 from anchor.proof.proof import EvmAttestation, HeaderRun, OpenTimestampsAttestation, Proof
 from anchor.records.record import Beacon
 from anchor.verify.known import ConfirmedBlock, KnownFacts

@@ -24,18 +24,13 @@ from anchor.config.secret import Secret
 from anchor.config.settings import Settings
 from anchor.config.settings_anchors import PROPOSED_AUTHORITIES
 from anchor.errors import ConfigError, NotFoundError
+from anchor.fact_sources import BitcoinHeaderSource
 from anchor.policies.known_authority import (
     KnownAuthority,
     find_authority,
     load_known_authorities,
 )
-from anchor.ports import (
-    AnchorBackend,
-    BitcoinHeaderSource,
-    LogStore,
-    RoundPublisher,
-    RoundStore,
-)
+from anchor.ports import AnchorBackend, LogStore, RoundPublisher, RoundStore
 
 _LONE_WITNESS_S: Final = 60.0
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from anchor.errors import VestigeError
+from anchor.fact_sources import BitcoinHeaderSource
 from anchor.formats.bitcoin import display_hex, parse_header
-from anchor.ports import BitcoinHeaderSource, Json
+from anchor.ports import Json
 
 BITCOIN_DEPTH: Final = 2
 _REMEMBERED_S: Final = 30.0

@@ -20,9 +20,9 @@ from typing import Any, Literal, cast
 
 from anchor import limits
 from anchor.errors import FormatError
-from anchor.formats.drand import PUBLIC_KEY_BYTES, SCHEMES, Scheme
 from anchor.formats.encoding import parse_json
 from anchor.formats.note import COSIGNATURE_V1, ED25519, NoteKey, parse_note_key
+from anchor.proof.drand_policy import TrustedDrand, read_drand
 from anchor.proof.fields import Fields
 
 FAMILIES = ("rfc3161", "evm", "bitcoin", "witness")
@@ -150,34 +150,6 @@ class TrustedBitcoin:
 
 
 @dataclass(frozen=True, slots=True)
-class TrustedDrand:
-    """A drand network, by its public key: its rounds are beacons, never upper bounds.
-
-    Whoever holds enough shares of its key can know a round's value ahead of its time; where the
-    signature is not checked, whoever controls ``sources`` can show any value.
-
-    Attributes:
-        name: shown in verdicts.
-        chain_hash: 32 bytes, by which records and relays name it.
-        public_key: compressed point of BLS12-381, 96 bytes or, chained, 48.
-        genesis: Unix time of round 1.
-        period_s: between two rounds.
-        scheme: how it signs (:mod:`anchor.formats.drand`).
-        sources: relays that are asked only when the verifier goes online.
-        agree: how many of them must give the same answer.
-    """
-
-    name: str
-    chain_hash: bytes
-    public_key: bytes
-    genesis: int
-    period_s: int
-    scheme: Scheme
-    sources: tuple[str, ...] = ()
-    agree: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """Everything that a verdict rests on.
 
@@ -237,7 +209,10 @@ def parse_policy(data: bytes) -> Policy:
         chains=tuple(_chain(item) for item in fields.objects("chains", max_items=64, default=())),
         bitcoin=_bitcoin(Fields(fields.take("bitcoin", {}), "policy.bitcoin")),
         calendars=_texts(fields, "calendars"),
-        drand=tuple(_drand(item) for item in fields.objects("drand", max_items=16, default=())),
+        drand=tuple(
+            read_drand(item, _texts(item, "sources"))
+            for item in fields.objects("drand", max_items=16, default=())
+        ),
     )
     fields.done()
     _check(policy)
@@ -365,22 +340,6 @@ def _contract(fields: Fields) -> TrustedContract:
     )
     fields.done()
     return contract
-
-
-def _drand(fields: Fields) -> TrustedDrand:
-    scheme = cast("Scheme", fields.choice("scheme", SCHEMES))
-    network = TrustedDrand(
-        name=fields.text("name", max_characters=100),
-        chain_hash=fields.hex("chain_hash", 32),
-        public_key=fields.hex("public_key", PUBLIC_KEY_BYTES[scheme]),
-        genesis=fields.integer("genesis", maximum=2**34),
-        period_s=fields.integer("period_s", minimum=1, maximum=86_400),
-        scheme=scheme,
-        sources=_texts(fields, "sources"),
-        agree=fields.integer("agree", minimum=1, maximum=16, default=1),
-    )
-    fields.done()
-    return network
 
 
 def _pinned(fields: Fields) -> tuple[int, bytes]:

@@ -22,7 +22,8 @@ from anchor.errors import AttestationError, FormatError
 from anchor.formats.bitcoin import display_hex, parse_header
 from anchor.formats.drand import MAX_ROUND, QUICKNET, DrandRound, randomness_of, signed_message
 from anchor.formats.evm import EvmHeader, parse_evm_header
-from anchor.proof.policy import Policy, TrustedBitcoin, TrustedDrand
+from anchor.proof.drand_policy import TrustedDrand
+from anchor.proof.policy import Policy, TrustedBitcoin
 from anchor.records.record import Beacon
 from anchor.verify.bitcoin import FoundBlock, bitcoin_claims, find_block
 from anchor.verify.evm import block_time, canonical_by

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
 
 from anchor.cli import verify
+from anchor.cli._output import Output
 from anchor.client import online_facts
 from anchor.errors import BackendUnavailableError
 from anchor.formats.ots.codec import (
@@ -267,3 +269,68 @@ def test_silent_source_does_not_spoil_what_is_verified_anyway(run, desk, monkeyp
 def test_policy_without_sources_stays_not_checked_online(run, desk, monkeypatch):
     without_trust_offline(desk, monkeypatch, None)
     assert run("verify", desk.file, "--policy", desk.policy, "--online").status == 4
+
+
+# -- what a path is --------------------------------------------------------------------------------
+
+
+def test_document_that_is_a_proof_of_something_else_is_not_taken_for_its_own_proof(run, desk):
+    contract = desk.folder / "contract.pdf"
+    contract.write_bytes(desk.proof.read_bytes())
+    ran = run("verify", contract, "--policy", desk.policy)
+    assert (ran.status, ran.out) == (5, "")
+    assert "there is no contract.pdf.proof" in ran.err
+    named = run("verify", "--proof", contract, "--policy", desk.policy)
+    assert named.status == 0
+    assert "its digest" in named.out.splitlines()[0]
+    assert run("verify", contract, "--proof", desk.proof, "--policy", desk.policy).status == 1
+    both = run("verify", desk.file, "--proof", contract, "--policy", desk.policy)
+    assert both.status == 0
+    assert both.out.splitlines()[0].startswith(f"{desk.file} existed before")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["pipe.proof", "pipe.ots", "pipe"])
+def test_pipe_is_refused_at_once(run, desk, name):
+    os.mkfifo(desk.folder / name)
+    ran = run("verify", desk.folder / name, "--policy", desk.policy)
+    assert ran.status == 5
+    assert ran.err.count("\n") == 1
+    assert "file" in ran.err
+
+
+def test_folder_gets_one_line_a_file_and_the_worst_status(run, desk):
+    for name in ("a.png", "sub/b.png"):
+        copy = desk.folder / name
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes(b"a cat")
+        copy.with_name(copy.name + ".proof").write_bytes(desk.proof.read_bytes())
+    (desk.folder / "alone.txt").write_text("no proof")
+    (desk.folder / "gone.png.proof").write_bytes(desk.proof.read_bytes())
+    ran = run("verify", desk.folder, "--policy", desk.policy)
+    assert ran.status == 0
+    names = [line.split(" existed")[0] for line in ran.out.splitlines()]
+    assert names == [str(desk.folder / name) for name in ("a.png", "cat.png", "sub/b.png")]
+    assert "1 proof of files that are not there" in ran.err
+    (desk.folder / "a.png").write_bytes(b"a dog")
+    assert run("verify", desk.folder, "--policy", desk.policy).status == 1
+    (desk.folder / "sub" / "b.png.proof").write_bytes(b"{")
+    ran = run("verify", desk.folder, "--policy", desk.policy, "--json")
+    assert ran.status == 5
+    assert [item["exit_status"] for item in ran.json["verdicts"]] == [1, 0, 5]
+
+
+def test_options_of_one_proof_do_not_go_with_folders(run, desk):
+    for option in ("--file", "--proof"):
+        words = ("verify", desk.folder, option, desk.file, "--policy", desk.policy)
+        assert run(*words).status == 2
+
+
+def test_narrow_terminal_gets_the_text_below_its_row(run, desk, monkeypatch):
+    monkeypatch.setattr(Output, "columns", lambda self: 80)
+    ran = run("verify", desk.file, "--policy", desk.policy)
+    lines = ran.out.splitlines()
+    assert all(len(line) <= 80 for line in lines[2:])
+    assert lines[1].strip() == "✓ verified"
+    assert lines[2] == "  test chain  before 2020-01-01 00:00:12   ✓ verified"
+    assert lines[3].startswith("              believe that block")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import sys
 
 import pytest
 
 from anchor.client.evidence import load_evidence
-from anchor.errors import FormatError, LimitExceededError, NotFoundError, StoreError
+from anchor.errors import LimitExceededError, NotFoundError, StoreError, UsageError
 from anchor.formats.ots.attestation import PendingAttestation
 from anchor.formats.ots.codec import DetachedTimestamp, serialize_detached
 from anchor.formats.ots.op import Sha1, Sha256
@@ -62,22 +63,55 @@ def test_ots_file_is_compared_with_its_own_digest_operation(tmp_path, op):
         assert found.file_digest == found.content.file_digest
 
 
-def test_proof_goes_before_ots_and_beside_goes_before_content(tmp_path, proof):
+def test_proof_goes_before_ots(tmp_path, proof):
     file = tmp_path / "data.json"
     file.write_bytes(b'{"version": 1}')
-    with pytest.raises(FormatError):
-        load_evidence(str(file))
     (tmp_path / "data.json.ots").write_bytes(ots_of(b'{"version": 1}'))
     assert isinstance(load_evidence(str(file)).content, DetachedTimestamp)
     (tmp_path / "data.json.proof").write_bytes(serialize_proof(proof))
     assert load_evidence(str(file)).content == proof
 
 
-def test_evidence_under_another_name_is_known_by_its_beginning(tmp_path, proof):
+def test_document_that_is_a_proof_of_something_else_is_a_document(tmp_path, proof):
+    for name, data in (("contract.pdf", serialize_proof(proof)), ("other", ots_of(b"x"))):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(NotFoundError) as raised:
+            load_evidence(str(tmp_path / name))
+        assert raised.value.code == "proof.not_found"
+        assert "--proof" in raised.value.hint
+
+
+def test_evidence_under_another_name_is_read_where_it_is_named_as_evidence(tmp_path, proof):
+    (tmp_path / "cat").write_bytes(b"a cat")
     (tmp_path / "renamed").write_bytes(serialize_proof(proof))
-    assert load_evidence(str(tmp_path / "renamed")).file_path is None
-    (tmp_path / "other").write_bytes(ots_of(b"x"))
-    assert isinstance(load_evidence(str(tmp_path / "other")).content, DetachedTimestamp)
+    alone = load_evidence(None, proof=tmp_path / "renamed")
+    assert (alone.content, alone.file_path) == (proof, None)
+    both = load_evidence(str(tmp_path / "cat"), proof=tmp_path / "renamed")
+    assert (both.name, both.path) == (str(tmp_path / "cat"), tmp_path / "renamed")
+    assert both.file_digest == hashlib.sha256(b"a cat").digest()
+    with pytest.raises(UsageError):
+        load_evidence(None)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["fifo.proof", "fifo.ots", "fifo"])
+def test_pipe_is_refused_at_once(tmp_path, proof, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(StoreError) as raised:
+        load_evidence(str(tmp_path / name))
+    assert raised.value.code == "file.kind"
+    (tmp_path / f"{name}.proof").write_bytes(serialize_proof(proof))
+    with pytest.raises(StoreError):
+        load_evidence(str(tmp_path / name))
+    with pytest.raises(StoreError):
+        load_evidence(None, proof=tmp_path / name)
+
+
+@pytest.mark.timeout(20)
+def test_device_is_refused_whatever_it_gives(tmp_path):
+    (tmp_path / "zero.proof").symlink_to("/dev/zero")
+    with pytest.raises(StoreError, match="a device"):
+        load_evidence(str(tmp_path / "zero.proof"))
 
 
 def test_nothing_there_or_nothing_beside_are_said_apart(tmp_path):
@@ -89,7 +123,7 @@ def test_nothing_there_or_nothing_beside_are_said_apart(tmp_path):
         load_evidence(str(tmp_path / "cat"))
     assert raised.value.code == "proof.not_found"
     assert "vestige stamp" in raised.value.hint
-    with pytest.raises(NotFoundError):
+    with pytest.raises(StoreError):
         load_evidence(str(tmp_path))
 
 
