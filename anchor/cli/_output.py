@@ -18,7 +18,7 @@ import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -136,6 +136,8 @@ class Output:
         self.as_json = as_json
         self.quiet = quiet
         self._coloured = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+        # Wipes a progress bar, so that no line is glued to it.
+        self.before_line: Callable[[], None] = lambda: None
 
     # -- results -----------------------------------------------------------------------------------
 
@@ -202,6 +204,7 @@ class Output:
         return stream.isatty()
 
     def _write(self, stream: TextIO, cells: tuple[Cell, ...]) -> None:
+        self.before_line()
         unicode_shown = self.shows_unicode(stream)
         coloured = self._coloured and self.is_terminal(stream)
         parts = []

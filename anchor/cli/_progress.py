@@ -36,6 +36,7 @@ class Progress:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._out = out
         self._stream = out.stderr
         self._shown = not out.quiet and out.is_terminal(out.stderr)
         self._full, self._empty = ("█", "░") if out.shows_unicode(out.stderr) else ("#", ".")
@@ -48,6 +49,7 @@ class Progress:
         self._visible = False
 
     def __enter__(self) -> Self:
+        self._out.before_line = self.clear
         return self
 
     def __exit__(
@@ -57,9 +59,10 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         self.clear()
+        self._out.before_line = _nothing
 
     def clear(self) -> None:
-        """Wipe the bar before something else is written; the next step draws it again."""
+        """Wipe the bar before something else is written; a later step draws it again."""
         if self._visible:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
@@ -96,6 +99,10 @@ class Progress:
             f"{self._what}  {bar}  {self._count:,} of {self._total:,}  {rate:,.0f}/s  "
             f"{_duration(left_s)} left"
         )
+
+
+def _nothing() -> None:
+    """Do nothing: no bar is drawn."""
 
 
 def _duration(seconds: float) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_server, server_url
-from anchor.cli._output import Output, padded, word
+from anchor.cli._output import Output, padded, width, word
 from anchor.cli._progress import Progress
 from anchor.cli.program import common_arguments
 from anchor.errors import LogIntegrityError, NotFoundError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _DATA: Final = "VESTIGE_DATA"
 _DEFAULT_DATA: Final = "vestige-data"
+_STATE_COLUMNS: Final = 14
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,12 +95,14 @@ def _status(args: argparse.Namespace, out: Output) -> int:
     if oldest:
         since = oldest.get("accepted_at") or "a moment ago"
         out.line(f"  oldest entry without an anchor: {oldest.get('leaf_index')}, since {since}")
-    for backend in anchoring.get("backends", ()):
+    backends = anchoring.get("backends", ())
+    columns = _columns(backend.get("name") for backend in backends)
+    for backend in backends:
         final = (backend.get("last_final") or {}).get("tree_size", "–")
         out.line(
             "  ",
-            padded(str(backend.get("name")), 44),
-            padded(str(backend.get("state")), 14),
+            padded(str(backend.get("name")), columns),
+            padded(str(backend.get("state")), _STATE_COLUMNS),
             f"final up to {final}; {backend.get('pending', 0)} pending",
         )
         if backend.get("last_error"):
@@ -107,6 +111,11 @@ def _status(args: argparse.Namespace, out: Output) -> int:
         out.line(f"  alarm {alarm.get('name')}: {alarm.get('note')}")
     out.object(value)
     return _exit_status.OK
+
+
+def _columns(names: Iterable[object]) -> int:
+    """Return how wide a column of names is, with the space after it."""
+    return max((width(str(name)) for name in names), default=0) + 2
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -118,12 +127,14 @@ def _rounds(args: argparse.Namespace, out: Output) -> int:
 
     with ServiceClient(server_url(args), attempts=2) as service:
         value = service.fetch_rounds(limit=args.limit)
-    for item in value.get("rounds", ()):
+    rounds = value.get("rounds", ())
+    columns = _columns(a.get("backend") for item in rounds for a in item.get("anchors", ()))
+    for item in rounds:
         out.line(f"size {item.get('tree_size'):,}  root {item.get('root_hash')}")
         for anchor in item.get("anchors", ()):
             text = str(anchor.get("note") or "")
-            name = str(anchor.get("backend"))
-            out.line("  ", padded(name, 44), padded(str(anchor.get("phase")), 14), text)
+            name, phase = str(anchor.get("backend")), str(anchor.get("phase"))
+            out.line("  ", padded(name, columns), padded(phase, _STATE_COLUMNS), text)
     out.object(value)
     return _exit_status.OK
 
@@ -219,7 +230,8 @@ def _force(args: argparse.Namespace, out: Output) -> int:
     from anchor.config.force_wish import wish_force
 
     answers = wish_force(args.data, args.backend)
+    columns = _columns(answers)
     for name, answer in answers.items():
-        out.line("  ", padded(name, 44), answer)
+        out.line("  ", padded(name, columns), answer)
     out.object({"answers": answers})
     return _exit_status.OK

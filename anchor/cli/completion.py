@@ -17,11 +17,18 @@ _SHELLS: Final = ("bash", "zsh", "fish")
 _BASH: Final = """\
 # bash completion of vestige: eval "$(vestige completion bash)"
 _vestige() {{
-  local word="${{COMP_WORDS[COMP_CWORD]}}" verb="" item
+  local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" verb="" item
   for item in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
     case "$item" in -*) ;; *) verb="$item"; break ;; esac
   done
   local words=""
+  case "$verb $before" in
+{values}
+  esac
+  if [[ -n "$words" ]]; then
+    COMPREPLY=($(compgen -W "$words" -- "$word"))
+    return
+  fi
   case "$verb" in
     "") words="{verbs} --help --version" ;;
 {cases}
@@ -65,6 +72,14 @@ def completions() -> Iterator[tuple[str, list[tuple[str, str]]]]:
         yield name, words
 
 
+def option_values() -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each verb and option that takes one word of a few, with those words."""
+    for name, parser in verb_parsers().items():
+        for action in parser._actions:
+            for option in action.option_strings if action.choices else ():
+                yield name, option, [str(choice) for choice in action.choices or ()]
+
+
 def verb_parsers() -> dict[str, argparse.ArgumentParser]:
     """Return the parser of each verb, those of other packages too where they are installed."""
     parsers: dict[str, argparse.ArgumentParser] = {}
@@ -82,11 +97,16 @@ def _bash(verbs: dict[str, list[tuple[str, str]]]) -> str:
         f'    {name}) words="{" ".join(word for word, _ in words)}" ;;'
         for name, words in verbs.items()
     )
-    return _BASH.format(verbs=" ".join(verbs), cases=cases)
+    values = "\n".join(
+        f'    "{name} {option}") words="{" ".join(words)}" ;;'
+        for name, option, words in option_values()
+    )
+    return _BASH.format(verbs=" ".join(verbs), cases=cases, values=values)
 
 
 def _fish(verbs: dict[str, list[tuple[str, str]]]) -> str:
     lines = ["# fish completion of vestige: vestige completion fish | source"]
+    values = {(name, option): words for name, option, words in option_values()}
     for name, words in verbs.items():
         lines.append(f"complete -c vestige -n __fish_use_subcommand -a {name}")
         seen = f"-n '__fish_seen_subcommand_from {name}'"
@@ -94,7 +114,9 @@ def _fish(verbs: dict[str, list[tuple[str, str]]]) -> str:
             described = f" -d {_quoted(text)}" if text else ""
             flag = f"-l {word[2:]}" if word.startswith("--") else f"-s {word[1:]}"
             kind = flag if word.startswith("-") else f"-a {word}"
-            lines.append(f"complete -c vestige {seen} {kind}{described}")
+            known = values.get((name, word), [])
+            takes = f" -x -a {_quoted(' '.join(known))}" if known else ""
+            lines.append(f"complete -c vestige {seen} {kind}{takes}{described}")
     return "\n".join(lines) + "\n"
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
+from anchor.backends.address import holds_secret
 from anchor.cli._fields import clean_text
 from anchor.cli._output import Output, short
 from anchor.cli._vault import Desk, add_sending, key_store
 from anchor.errors import UsageError
 from anchor.vault.genesis import begin_project
 from anchor.vault.key_store import KeyStore
+from anchor.vault.layout import Layout
 from anchor.vault.recovery_key import load_recovery, recovery_text, store_recovery
 from anchor.vault.signer import Signer
 from anchor.vault.vault import Vault
@@ -37,9 +40,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Make the vault, hand over the recovery key, write genesis."""
+    """Make the vault, hand over the recovery key, write genesis; leave nothing half-made."""
+    if args.server and holds_secret(args.server):
+        raise UsageError(
+            "the vault remembers its service, and this address holds a password",
+            code="usage.server",
+            hint="leave --server out and set VESTIGE_SERVER where you record",
+        )
     store = key_store()
-    with Vault.init(args.vault, server=args.server) as vault:
+    layout = Layout(args.vault)
+    made_here = not layout.root.exists()
+    vault: Vault | None = None
+    try:
+        vault = Vault.init(args.vault, server=args.server)
+        return _begin(args, store, vault, out)
+    except BaseException:
+        if made_here and layout.root.is_dir() and not layout.record_numbers():
+            if vault is not None:
+                vault.instance.forget()
+            shutil.rmtree(layout.root, ignore_errors=True)
+        raise
+
+
+def _begin(args: argparse.Namespace, store: KeyStore, vault: Vault, out: Output) -> int:
+    with vault:
         recovery = _recovery(args, store, vault, out)
         fields = {
             "title": clean_text(args.title or vault.layout.work.name) or "untitled",

@@ -54,7 +54,6 @@ def run(args: argparse.Namespace, out: Output) -> int:
         upgrader = Upgrader(policy, now=now(), service=service, logs=logs)
         with Progress(out, "upgrading", len(paths)) as progress:
             for path, found in upgrader.upgrade_many(paths):
-                progress.clear()
                 status, result = _report(path, found, out, ots=args.ots, each=each)
                 statuses.append(status)
                 results.append({**result, "exit_status": status})

@@ -76,6 +76,11 @@ class Instance:
         named = {"version": 1, "token_sha256": hashlib.sha256(token).hexdigest()}
         write_atomically(self._layout.instance_file, _json(named))
 
+    def forget(self) -> None:
+        """Give up the claim of a vault that never had a record."""
+        with contextlib.suppress(OSError):
+            self._token_file.unlink()
+
     def verify(self, digest_of: Callable[[int], bytes | None]) -> None:
         """Say nothing if this is the instance that may write.
 

@@ -52,6 +52,9 @@ def test_bash_completes_verbs_options_and_choices(script, require):
     assert complete(text, "verify", "--o") == {"--online"}
     assert "default" in complete(text, "policy", "d")
     assert complete(text, "-q", "verify", "--bef") == {"--before"}
+    assert complete(text, "stamp", "--wait", "") == {"pending", "anchored", "final"}
+    assert complete(text, "stamp", "a.png", "--wait", "f") == {"final"}
+    assert "-l wait -x -a 'pending anchored final'" in script("fish")
 
 
 def test_unknown_shell_is_wrong_use(run):

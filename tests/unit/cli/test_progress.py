@@ -70,3 +70,19 @@ def test_total_of_none_or_more_than_expected_does_not_overflow():
 )
 def test_durations_are_short(seconds, text):
     assert _duration(seconds) == text
+
+
+def test_no_line_is_glued_to_the_bar():
+    stream, clock = Terminal(), Clock()
+    out = Output(stdout=stream, stderr=stream, environ={})
+    with Progress(out, "hashing", 3, clock=clock) as progress:
+        for number in range(3):
+            clock.now += 2
+            progress.step()
+            out.line(f"file {number}")
+        out.error("no")
+    out.line("done")
+    lines = stream.text.split("\n")
+    assert [line.rpartition("\r\x1b[K")[2] for line in lines[:3]] == ["file 0", "file 1", "file 2"]
+    assert stream.text.count("hashing") == 3
+    assert stream.text.endswith("error: \x1b[0mno\ndone\n")

@@ -159,7 +159,22 @@ def test_init_without_a_place_for_the_recovery_key_makes_nothing(
     inside = run("init", tmp_path, "--offline", "--recovery", tmp_path / ".vestige" / "key")
     assert inside.status == 2
     assert keyring.secrets == {}
+    assert not (tmp_path / ".vestige").exists()
+    assert not list((tmp_path / "state").rglob("*.json"))
     assert run("init", tmp_path, "--offline", "--recovery", tmp_path / "key").status == 0
+
+
+def test_init_that_fails_leaves_a_vault_that_was_there(run, keyring, work: Path, tmp_path: Path):
+    assert run("init", work, "--recovery", tmp_path / "recovery.txt").status == 5
+    assert record(work, 0).kind.name == "genesis"
+
+
+def test_init_keeps_no_password_in_the_vault(run, keyring, tmp_path: Path):
+    words = ("--recovery", tmp_path / "key", "--server", "https://ann:s3cret@log.example")
+    ran = run("init", tmp_path, "--offline", *words)
+    assert ran.status == 2
+    assert "s3cret" not in ran.err
+    assert not (tmp_path / ".vestige").exists()
 
 
 def test_init_shows_the_recovery_key_on_a_terminal(run, keyring, tmp_path: Path, monkeypatch):

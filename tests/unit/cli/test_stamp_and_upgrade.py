@@ -126,3 +126,24 @@ def test_upgrade_writes_the_ots_file(run, desk, fake):
     ran = run("upgrade", "cat.png", "--policy", desk.policy, "--ots")
     assert ran.status == 0
     assert (desk.folder / "cat.png.ots").read_bytes().startswith(b"\x00OpenTimestamps")
+
+
+def test_a_failure_names_its_file(run, desk, fake):
+    (desk.folder / "bad.proof").write_text("{}")
+    ran = run("upgrade", desk.file, "bad.proof", "--policy", desk.policy)
+    assert ran.status == 5
+    assert "error: bad.proof: proof: " in ran.err
+
+
+def test_columns_of_the_service_hold_its_longest_name(run, fake):
+    names = ["evm:1", "calendar:a.very.long.name.of.a.calendar.that.somebody.runs.example.org"]
+    backends = [{"name": name, "state": "idle", "pending": 1} for name in names]
+    anchors = [{"backend": name, "phase": "final", "note": "note"} for name in names]
+    answers = {
+        "/v1/status": {"log": {"origin": "o"}, "anchoring": {"backends": backends}},
+        "/v1/rounds": {"rounds": [{"tree_size": 1, "root_hash": "00", "anchors": anchors}]},
+    }
+    fake.before = lambda _m, path, *_: fake._json(answers[path.partition("?")[0]])
+    for verb, column in (("status", "idle"), ("rounds", "final")):
+        lines = run("admin", verb).out.splitlines()[-2:]
+        assert len({line.index(f" {column} ") for line in lines}) == 1
