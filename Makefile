@@ -30,13 +30,18 @@ test-python: .venv/.vestige-dev node_modules/.vestige-npm $(WEB)/node_modules/.v
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: web
-web: $(WEB)/node_modules/.vestige-npm  ## build the second verifier, verify.html
+web: $(WEB)/node_modules/.vestige-npm  ## build the second verifier, verify.html, into the service's static files
 	npm run --silent --prefix $(WEB) build
+	cp $(WEB)/dist/verify.html api/anchor_api/static/verify.html
 
 .PHONY: test-web
 test-web: $(WEB)/node_modules/.vestige-npm  ## the second verifier's types and tests
 	npm run --silent --prefix $(WEB) types
 	npm run --silent --prefix $(WEB) test
+
+.PHONY: fuzz
+fuzz: .venv/.vestige-dev $(WEB)/node_modules/.vestige-npm  ## ask both verifiers about changed proofs; SEED=1 COUNT=4000
+	$(BIN)/python -m tests.interop.fuzz_second_verifier $(or $(SEED),0) $(or $(COUNT),4000)
 
 .PHONY: lint
 lint: .venv/.vestige-dev  ## style, floors, docstrings

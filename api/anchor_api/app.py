@@ -32,6 +32,7 @@ from anchor_api.routes.pages import page_router
 from anchor_api.routes.rounds import round_router
 from anchor_api.routes.state import state_router
 from anchor_api.routes.verification import verification_router
+from anchor_api.routes.verifier import verifier_router
 from anchor_api.submission import SubmissionRoute
 from anchor_api.verification import Verification
 
@@ -70,6 +71,7 @@ def create_app(service: Service) -> Dispatcher:
     app.include_router(state_router(service, figures))
     app.include_router(event_router(hub))
     app.include_router(log_router(service))
+    app.include_router(verifier_router())
     app.include_router(page_router(service, verification))
     if service.calendar is not None:
         own = quotas.with_requests_per_s(service.settings.calendar_endpoint.requests_per_s)
