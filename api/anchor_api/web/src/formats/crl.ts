@@ -6,8 +6,8 @@ import { TAG, type Element } from "./der.ts";
 import type { Word } from "./revocation.ts";
 import { parseAlgorithm, sameAlgorithm } from "./signature.ts";
 import {
-  parseName, parseSigned, readExtensions, urlsOf, USAGE, verifySigned,
-  type Certificate, type Extension, type Name, type Signed,
+  Extension, parseName, parseSigned, readExtensions, urlsOf, USAGE, verifySigned,
+  type Certificate, type Name, type Signed,
 } from "./x509.ts";
 
 const DISTRIBUTION_POINT = "2.5.29.28";
@@ -17,6 +17,7 @@ const INVALIDITY_DATE = "2.5.29.24";
 interface Entry {
   readonly serial: bigint;
   readonly revokedAt: Micros;
+  /** As they stand: those of entries about others are not looked at. */
   readonly extensions: readonly Extension[];
 }
 
@@ -68,6 +69,8 @@ export class RevocationList {
   }
 
   private revoked({ revokedAt, extensions }: Entry): Word {
+    if (new Set(extensions.map(({ oid }) => oid)).size !== extensions.length)
+      throw new FormatError("CRL: an extension twice", "tsp.crl.format");
     const value = (wanted: string): Element | undefined => extensions.find(({ oid }) => oid === wanted)?.value;
     const reason = value(REASON);
     return {
@@ -90,7 +93,7 @@ function readEntry(element: Element): Entry {
   const [serial, revokedAt] = [members.take().integer(), members.take().time()];
   const extensions = members.takeIf(TAG.sequence);
   members.end();
-  return { serial, revokedAt, extensions: extensions ? readExtensions(extensions) : [] };
+  return { serial, revokedAt, extensions: [...(extensions?.each() ?? [])].map((one) => new Extension(one)) };
 }
 
 /** Read a revocation reason (RFC 5280 5.3.1). */

@@ -11,7 +11,7 @@ import { reasonOf } from "./crl.ts";
 import { parseDer, TAG, type Element, type Members } from "./der.ts";
 import type { Word } from "./revocation.ts";
 import { digestName, namingDigest, parseAlgorithm, type DigestName } from "./signature.ts";
-import { parseCertificate, readExtensions, verifySigned, type Certificate, type Signed } from "./x509.ts";
+import { parseCertificate, parseName, readExtensions, verifySigned, type Certificate, type Signed } from "./x509.ts";
 
 const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 const BASIC = "1.3.6.1.5.5.7.48.1.1";
@@ -39,7 +39,8 @@ export class OcspAnswer {
     basic.end();
     this.sent = sent.map(({ raw }) => raw);
     const members = data.sequence();
-    members.takeIf(0xa0);
+    if (members.takeIf(0xa0)?.inner(0xa0).integer() === 0n)
+      throw new FormatError("OCSP answer: a default that is written", "tsp.ocsp.format");
     responder(members);
     this.producedAt = members.take(TAG.generalizedTime).time();
     this.singles = members.take().sequence().rest().map(readSingle);
@@ -96,8 +97,9 @@ function basicResponse(der: Uint8Array): Element {
 }
 
 function responder(members: Members): void {
-  const name = members.takeIf(0xa1) ?? members.take(0xa2);
-  name.inner(name.tag);
+  const name = members.takeIf(0xa1);
+  if (name === null) members.take(0xa2).inner(0xa2).octets();
+  else parseName(name.inner(0xa1));
 }
 
 function readSingle(element: Element): Single {

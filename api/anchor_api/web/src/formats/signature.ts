@@ -62,6 +62,9 @@ export const CURVES = new Map([
   ["1.3.36.3.3.2.8.1.1.13", brainpoolP512r1],
 ]);
 
+/** P-192 and P-224: keys on them are read, and nothing that they sign counts. */
+export const WEAK_CURVES = new Set(["1.2.840.10045.3.1.1", "1.3.132.0.33"]);
+
 /** A public key of one of the kinds that are read here. */
 export type PublicKey =
   | ({ readonly kind: "rsa" } & RsaKey)
@@ -131,6 +134,7 @@ function verifies(
 ): boolean {
   if (key.kind === "rsa") return verifiesRsa(key, algorithm, message, signature, what, signersDigest);
   if (key.kind === "ec") {
+    if (WEAK_CURVES.has(key.curve)) throw new FalseError(`${what}: a curve of fewer than 256 bits`, "tsp.key.weak");
     const digest = strongDigest(ECDSA_DIGESTS.get(algorithm.oid), what);
     return verifiesEcdsa(key.curve, key.point, digest(message), signature);
   }

@@ -9,7 +9,9 @@ import type { Micros } from "../bytes/time.ts";
 import { FormatError } from "../errors.ts";
 import { MAX_CERTIFICATE_BYTES } from "../limits.ts";
 import { latin1, parseDer, TAG, type Element, type Members } from "./der.ts";
-import { CURVES, parseAlgorithm, sameAlgorithm, verifySignature, type Algorithm, type PublicKey } from "./signature.ts";
+import {
+  CURVES, parseAlgorithm, sameAlgorithm, verifySignature, WEAK_CURVES, type Algorithm, type PublicKey,
+} from "./signature.ts";
 
 /** keyUsage bits that are asked for. */
 export const USAGE = { digitalSignature: 0, contentCommitment: 1, keyCertSign: 5, crlSign: 6 } as const;
@@ -61,11 +63,25 @@ export interface Certificate {
   readonly crlNames: readonly string[];
 }
 
-/** An extension, not yet read. */
-export interface Extension {
+/** An extension; its value is read when it is asked for. */
+export class Extension {
   readonly oid: string;
   readonly critical: boolean;
-  readonly value: Element;
+  private readonly octets: Uint8Array;
+
+  constructor(element: Element) {
+    const members = element.sequence();
+    this.oid = members.take().oid();
+    const stated = members.takeIf(TAG.boolean)?.boolean();
+    this.octets = members.take().octets();
+    members.end();
+    if (stated === false) throw unreadable("a default that is written");
+    this.critical = stated ?? false;
+  }
+
+  get value(): Element {
+    return parseDer(this.octets, MAX_CERTIFICATE_BYTES);
+  }
 }
 
 const OID = {
@@ -160,6 +176,7 @@ function publicKey(oid: string, parameter: Element | undefined, bits: Uint8Array
 }
 
 function ecKey(curve: string, point: Uint8Array): PublicKey {
+  if (WEAK_CURVES.has(curve)) return { kind: "ec", curve, point };
   const group = CURVES.get(curve);
   if (group === undefined) throw new FormatError("certificate: a key of another curve", "tsp.key.unknown");
   try {
@@ -227,23 +244,12 @@ function unreadable(what: string): FormatError {
   return new FormatError(`certificate: ${what} that cannot be read`, "tsp.certificate");
 }
 
-/** Read a SEQUENCE of extensions; none may be there twice. */
+/** Read a SEQUENCE of extensions; there is at least one, and none twice. */
 export function readExtensions(element: Element): Extension[] {
-  const seen = new Set<string>();
-  const list = element.sequence().rest();
-  if (list.length === 0) throw unreadable("an empty list of extensions");
-  return list.map((member) => {
-    const members = member.sequence();
-    const oid = members.take().oid();
-    const stated = members.takeIf(TAG.boolean)?.boolean();
-    if (stated === false) throw unreadable("a default that is written");
-    const critical = stated ?? false;
-    const value = parseDer(members.take().octets(), MAX_CERTIFICATE_BYTES);
-    members.end();
-    if (seen.has(oid)) throw new FormatError(`extension ${oid} is there twice`, "tsp.certificate");
-    seen.add(oid);
-    return { oid, critical, value };
-  });
+  const list = element.sequence().rest().map((member) => new Extension(member));
+  if (list.length === 0 || new Set(list.map(({ oid }) => oid)).size !== list.length)
+    throw unreadable("a list of extensions");
+  return list;
 }
 
 type Facts = Pick<
@@ -276,7 +282,9 @@ function purposesOf(value: Element): Set<string> {
 function constraints(value: Element | undefined): Pick<Facts, "isCa" | "pathLength"> {
   if (value === undefined) return { isCa: false, pathLength: null };
   const members = value.sequence();
-  const isCa = members.takeIf(TAG.boolean)?.boolean() ?? false;
+  const stated = members.takeIf(TAG.boolean)?.boolean();
+  if (stated === false) throw unreadable("a default that is written");
+  const isCa = stated ?? false;
   const length = members.takeIf(TAG.integer)?.integer();
   members.end();
   if (length !== undefined && (length < 0n || length > 255n))

@@ -1,0 +1,61 @@
+"""Ask both verifiers about changed proofs and odd tokens, and print where they differ.
+
+``python -m tests.interop.fuzz_second_verifier [SEED [COUNT]]``; exits with 1 if they ever do. The
+same seed asks the same questions, but for keys, which are made afresh.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.evidence import whole_case
+from tests.parts.odd_tokens import odd_question
+from tests.parts.proof_mutations import mutated
+from tests.parts.second_verifier import SecondVerifier, ask_first, summary
+from tests.vectors.verdict_vectors import FOLDER
+
+
+def differences(seed: int, count: int, words: Counter[str]) -> list[dict[str, Any]]:
+    """Return the questions that the two verifiers answer differently."""
+    vectors = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
+    case = whole_case()
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        second = SecondVerifier(Path(folder))
+        for number in range(count):
+            rng = random.Random(f"{seed} {number}")
+            odd = number % 4 == 3
+            question = odd_question(case, rng) if odd else mutated(rng.choice(vectors), rng)
+            one, other = summary(ask_first(question)), summary(second.ask(question))
+            words[one.get("status", "not read")] += 1
+            if one != other:
+                found.append({"number": number, "first": one, "second": other})
+        second.close()
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Run, print and return the exit status."""
+    seed, count = (int(argument) for argument in [*arguments, *("0", "4000")[len(arguments) :]])
+    words: Counter[str] = Counter()
+    found = differences(seed, count, words)
+    for difference in found:
+        names = [
+            n for n in difference["first"] if difference["first"][n] != difference["second"].get(n)
+        ]
+        print(f"question {difference['number']} of seed {seed} differs in {', '.join(names)}")
+        for name in names:
+            print(f"  {name}: {difference['first'][name]} / {difference['second'].get(name)}")
+    counts = ", ".join(f"{word} {number}" for word, number in sorted(words.items()))
+    print(f"{count} questions ({counts}), {len(found)} answered differently")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
