@@ -343,7 +343,8 @@ def _write_witness(attestation: WitnessAttestation) -> dict[str, Any]:
 
 
 def _read_expected(fields: Fields) -> Attestation:
-    fields.take("root_hash", None)
+    if fields.take("root_hash", None) is not None:
+        raise FormatError(f"{fields.path('root_hash')}: a row that is not there has none")
     return ExpectedAttestation(
         family=fields.text("family", max_characters=64),
         by=fields.text("by", max_characters=256),

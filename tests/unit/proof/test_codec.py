@@ -53,6 +53,14 @@ def test_expected_row_is_read_with_and_without_time() -> None:
     assert second.expected_at.isoformat() == "2026-11-23T11:00:00+00:00"
 
 
+def test_expected_row_has_no_root_hash() -> None:
+    value = document()
+    row = {"kind": "expected", "root_hash": "00" * 32, "family": "evm", "by": "evm:1", "note": ""}
+    value["attestations"] = [row]
+    with pytest.raises(FormatError, match="root_hash: a row that is not there has none"):
+        parse(value)
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
