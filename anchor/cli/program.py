@@ -25,6 +25,7 @@ from anchor.errors import ConfigError, UsageError, VestigeError
 
 _GROUP: Final = "anchor.commands"
 _DEBUG: Final = "VESTIGE_DEBUG"
+_HELP: Final = "help"
 # One command lives for moments: collecting cycles while modules load costs more than it frees.
 _COLLECT_EVERY: Final = 50_000
 _EXTRAS: Final = {"httpx": "client", "keyring": "recorder", "web3": "evm", "eth_tester": "demo"}
@@ -85,8 +86,45 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**options)
 
     def error(self, message: str) -> NoReturn:
-        """Raise what argparse would print."""
-        raise UsageError(message, hint=f"see {self.prog} --help")
+        """Raise what argparse would print, with the nearest known option."""
+        raise UsageError(message, hint=self._nearest(message) or f"see {self.shown} --help")
+
+    @property
+    def shown(self) -> str:
+        """Return the words that lead to the help of what was typed."""
+        return self.prog
+
+    def options(self) -> list[str]:
+        """Return every option that may stand here."""
+        return [option for action in self._actions for option in action.option_strings]
+
+    def _nearest(self, message: str) -> str | None:
+        wrong = message.partition("unrecognized arguments: ")[2].split()
+        if not wrong or not wrong[0].startswith("-"):
+            return None
+        near = difflib.get_close_matches(wrong[0].partition("=")[0], self.options(), n=1)
+        return f"the nearest known option is {near[0]}; see {self.shown} --help" if near else None
+
+
+class _Program(Parser):
+    """The parser of the whole command line; ``verb`` is the one that was typed."""
+
+    verb: Parser | None = None
+
+    def format_help(self) -> str:
+        """Return the verbs in groups."""
+        from anchor.cli._help import overview
+
+        return overview({**{verb.name: verb.summary for verb in VERBS}, **EXTERNAL_VERBS})
+
+    @property
+    def shown(self) -> str:
+        """Return the program's name and the verb's."""
+        return self.prog if self.verb is None else self.verb.prog
+
+    def options(self) -> list[str]:
+        """Return the options of the verb that was typed, or of the program."""
+        return super().options() if self.verb is None else self.verb.options()
 
 
 def run_program(argv: Sequence[str] | None = None) -> int:
@@ -121,20 +159,21 @@ def error_to_json(error: VestigeError) -> dict[str, str | None]:
 def build_parser(only: str | None = None) -> Parser:
     """Return the parser, with the arguments of one verb or (None) of every verb of this package."""
     common = common_arguments()
-    parser = Parser(
+    parser = _Program(
         prog="vestige",
         description="Leave traces of a creative process that a court can check.",
-        epilog="vestige VERB --help shows a verb's options.",
         parents=[common],
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=Parser)
     for verb in VERBS:
         child = verbs.add_parser(
             verb.name, help=verb.summary, description=_capital(verb.summary), parents=[common]
         )
         if only is None or only == verb.name:
             _module(verb).add_arguments(child)
+        if only == verb.name:
+            parser.verb = child
     for name, summary in EXTERNAL_VERBS.items():
         verbs.add_parser(name, help=summary, add_help=False)
     return parser
@@ -194,13 +233,20 @@ def _external(name: str, attribute: str | None) -> Any:
 
 def _run(words: list[str], out: Output) -> int:
     verb = next((word for word in words if not word.startswith("-")), None)
+    if verb == _HELP:
+        # vestige help, vestige help stamp: as --help, which people may not know yet.
+        words.remove(verb)
+        words.append("--help")
+        verb = next((word for word in words if not word.startswith("-")), None)
     if verb in EXTERNAL_VERBS:
         position = words.index(verb)
         return external_command(verb)(words[:position] + words[position + 1 :])
     known = {item.name: item for item in VERBS}
     if verb is not None and verb not in known:
         near = difflib.get_close_matches(verb, [*known, *EXTERNAL_VERBS], n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "see vestige --help"
+        hint = f"the nearest known verb is {near[0]}" if near else "see vestige --help"
+        if verb == "version":
+            hint = "vestige --version prints it"
         raise UsageError(f"there is no verb {verb!r}", code="usage.verb", hint=hint)
     parser = build_parser(verb or "")
     args = parser.parse_args(words)

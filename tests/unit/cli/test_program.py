@@ -94,7 +94,7 @@ def test_mistyped_verb_names_the_nearest(run):
     ran = run("verfy", "x")
     assert (ran.status, ran.out) == (2, "")
     assert "no verb 'verfy'" in ran.err
-    assert "vestige: hint: did you mean 'verify'?" in ran.err
+    assert "vestige: hint: the nearest known verb is verify" in ran.err
 
 
 def test_wrong_arguments_are_errors_in_our_voice(run):
@@ -116,7 +116,7 @@ def test_errors_are_an_object_under_json(run):
         "error": {
             "code": "usage.verb",
             "message": "there is no verb 'verfy'",
-            "hint": "did you mean 'verify'?",
+            "hint": "the nearest known verb is verify",
         },
         "exit_status": 2,
     }
@@ -215,3 +215,52 @@ def test_package_that_an_extra_brings_is_named_with_the_extra(run, monkeypatch):
     ran = run("stamp", "x")
     assert ran.status == 2
     assert "pip install 'vestige[client]'" in ran.err
+
+
+# -- help ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [(), ("help",), ("--help",), ("-h",), ("-q", "help")])
+def test_help_lists_every_verb_in_a_group(run, words):
+    ran = run(*words)
+    assert ran.status == (0 if words else 2)
+    assert (ran.err, ran.out.startswith("usage: vestige VERB")) == ("", True)
+    listed = [line.split()[0] for line in ran.out.splitlines() if line.startswith("  ")]
+    for verb in (*(item.name for item in program.VERBS), *program.EXTERNAL_VERBS):
+        assert listed.count(verb) == 1, verb
+    assert max(map(len, ran.out.splitlines())) <= 80
+    besides = ran.out.partition("besides:")[2].partition("options:")[0].split("\n")
+    assert [line.split()[0] for line in besides if line.strip()] == ["completion"]
+
+
+@pytest.mark.parametrize("verb", ["stamp", "demo", "admin"])
+def test_help_of_a_verb(run, verb):
+    assert run("help", verb).out == run(verb, "--help").out
+    assert f"usage: vestige {verb}" in run("help", verb).out
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (
+            ("stamp", "a", "--wiat", "final"),
+            "the nearest known option is --wait; see vestige stamp",
+        ),
+        (("stamp", "a", "--wiat=final"), "the nearest known option is --wait"),
+        (("stamp", "a", "--qqqqqq"), "see vestige stamp --help"),
+        (("--versoin",), "the nearest known option is --version; see vestige --help"),
+        (("stmap", "a"), "the nearest known verb is stamp"),
+        (("help", "stmap"), "the nearest known verb is stamp"),
+        (("version",), "vestige --version prints it"),
+        (("xyzzy",), "see vestige --help"),
+        (("stamp", "--wait", "finl"), "see vestige stamp --help"),
+    ],
+)
+def test_what_was_mistyped_is_answered_with_the_nearest(run, words, hint):
+    ran = run(*words)
+    assert ran.status == 2
+    assert f"vestige: hint: {hint}" in ran.err
+
+
+def test_version_is_one_line(run):
+    assert run("--version").out.startswith("vestige 0.")
