@@ -18,13 +18,15 @@ from anchor.backends.ipfs_node import IpfsNode, IpfsSettings
 from anchor.backends.tsa import TsaBackend
 from anchor.backends.tsa_client import TsaSettings
 from anchor.backends.witness import WitnessBackend, WitnessSettings
-from anchor.config.beacons import Beacons, bitcoin_beacon
+from anchor.config.beacons import DRAND, Beacon, Beacons, bitcoin_beacon, drand_beacon
 from anchor.config.evm import build_evm
 from anchor.config.secret import Secret
 from anchor.config.settings import Settings
 from anchor.config.settings_anchors import PROPOSED_AUTHORITIES
 from anchor.errors import ConfigError, NotFoundError
 from anchor.fact_sources import BitcoinHeaderSource
+from anchor.formats.drand import QUICKNET
+from anchor.policies import load_default_policy
 from anchor.policies.known_authority import (
     KnownAuthority,
     find_authority,
@@ -74,6 +76,7 @@ def build_outside(settings: Settings, store: LogStore, rounds: RoundStore) -> Ou
     """
     headers = _bitcoin_headers(settings)
     beacons = {} if headers is None else {"bitcoin": bitcoin_beacon(headers)}
+    beacons.update(_drand(settings))
     backends: list[AnchorBackend] = [*_authorities(settings), *_calendars(settings, headers)]
     chain = build_evm(settings, rounds)
     if chain is not None:
@@ -92,6 +95,20 @@ def build_outside(settings: Settings, store: LogStore, rounds: RoundStore) -> Ou
         checkpoints=tuple(seen),
         closes=tuple(p.close for p in (*backends, publisher) if isinstance(p, _Closes)),
     )
+
+
+def _drand(settings: Settings) -> dict[str, Beacon]:
+    network = load_default_policy().drand_network(QUICKNET)
+    if not settings.drand.urls or network is None:
+        return {}
+    from anchor.backends.drand import AgreeingDrandSources, HttpDrandSource
+    from anchor.backends.drand_signature import load_drand_signatures
+
+    relays = [
+        HttpDrandSource(url, network.chain_hash, network.scheme) for url in settings.drand.urls
+    ]
+    source = AgreeingDrandSources(relays, 1)
+    return {DRAND: drand_beacon(source, network, load_drand_signatures())}
 
 
 # -- RFC 3161 --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Recent block hashes known to the service's own sources, to be put into records.
+"""Recent block hashes and drand rounds of the service's own sources, to be put into records.
 
 A record that holds a block's hash was not made before that block. Asked for on demand, one question
 at a time, and remembered for some seconds, failures too. A block some way below the tip is named:
@@ -13,15 +13,22 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from anchor.errors import VestigeError
-from anchor.fact_sources import BitcoinHeaderSource
+from anchor.fact_sources import BitcoinHeaderSource, DrandSource
 from anchor.formats.bitcoin import display_hex, parse_header
+from anchor.formats.drand import signed_message
 from anchor.ports import Json
+from anchor.proof.drand_policy import TrustedDrand
+from anchor.verify.known import DrandVerifier
 
 BITCOIN_DEPTH: Final = 2
+DRAND: Final = "drand"
 _REMEMBERED_S: Final = 30.0
 
 Beacon = Callable[[], Json]
-"""Asks a source; returns ``chain``, ``number``, ``block_hash`` and ``time`` (Unix seconds)."""
+"""Asks a source; returns ``chain``, ``number``, ``block_hash`` and ``time`` (Unix seconds).
+
+A round of drand: ``chain_hash``, ``round``, ``randomness``, ``signature`` and ``time``.
+"""
 
 
 class Beacons:
@@ -75,6 +82,35 @@ def bitcoin_beacon(headers: BitcoinHeaderSource) -> Beacon:
             "number": height,
             "block_hash": display_hex(header.block_hash),
             "time": header.time,
+        }
+
+    return ask
+
+
+def drand_beacon(
+    source: DrandSource, network: TrustedDrand, verifier: DrandVerifier | None
+) -> Beacon:
+    """Return the beacon of a drand network, its newest round.
+
+    Args:
+        source: of that network's rounds.
+        network: its key and times.
+        verifier: checks the signature, or None where nothing here can.
+    """
+
+    def ask() -> Json:
+        found = source.fetch_round(None)
+        message = signed_message(network.scheme, found.number, found.previous_signature)
+        if verifier is not None and not verifier.verify(
+            network.scheme, network.public_key, message, found.signature
+        ):
+            return {"error": f"{source.name}: round {found.number} is not signed by its network"}
+        return {
+            "chain_hash": network.chain_hash.hex(),
+            "round": found.number,
+            "randomness": found.randomness.hex(),
+            "signature": found.signature.hex(),
+            "time": network.genesis + (found.number - 1) * network.period_s,
         }
 
     return ask

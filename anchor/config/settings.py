@@ -17,6 +17,7 @@ from anchor.config.setting import setting
 from anchor.config.settings_anchors import (
     BitcoinSettings,
     CalendarsSettings,
+    DrandSettings,
     EvmSettings,
     IpfsSettings,
     Rfc3161Settings,
@@ -293,6 +294,7 @@ class Settings:
     rfc3161: Rfc3161Settings = field(default_factory=Rfc3161Settings)
     calendars: CalendarsSettings = field(default_factory=CalendarsSettings)
     bitcoin: BitcoinSettings = field(default_factory=BitcoinSettings)
+    drand: DrandSettings = field(default_factory=DrandSettings)
     evm: EvmSettings = field(default_factory=EvmSettings)
     witnesses: WitnessesSettings = field(default_factory=WitnessesSettings)
     ipfs: IpfsSettings = field(default_factory=IpfsSettings)

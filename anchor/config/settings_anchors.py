@@ -135,6 +135,19 @@ class BitcoinSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DrandSettings:
+    """drand rounds as beacons for records; on when a relay is set."""
+
+    urls: tuple[str, ...] = setting(
+        listed(URL),
+        (),
+        "Relays of drand's quicknet, such as `https://api.drand.sh`, asked for its newest round.",
+        trust="With the extra `drand` installed, none but silence: a round's signature is checked. "
+        "Without it a relay can hand out a false round, which makes records that name it false.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class EvmSettings:
     """The registry contract on an EVM chain; on when an address and a key are set."""
 

@@ -1,4 +1,4 @@
-"""Beacons for records: recent block hashes from the service, remembered for when it is away.
+"""Beacons for records: recent blocks and rounds from the service, remembered while it is away.
 
 A record that names a block was not made before that block. An old one bounds less and is still
 true, so what was fetched last is used however old it is; :class:`RecentBeacon` tells its age.
@@ -19,6 +19,7 @@ from typing import Any, Final
 from anchor.client.local_file import load_bytes, write_atomically
 from anchor.client.state_folder import state_folder
 from anchor.errors import FormatError, VestigeError
+from anchor.formats.drand import randomness_of
 from anchor.formats.encoding import parse_hex, parse_json
 from anchor.records.record import Beacon
 from anchor.vault.durable import make_folder
@@ -100,8 +101,7 @@ def _beacons(said: Mapping[str, Any]) -> Iterator[RecentBeacon]:
     drand = said.get("drand")
     if isinstance(drand, dict):
         with contextlib.suppress(FormatError, KeyError, TypeError, ValueError):
-            value = parse_hex(drand["randomness"], n_bytes=32)
-            yield RecentBeacon(Beacon("drand", _count(drand["round"]), value), None)
+            yield _round(drand)
 
 
 def _block(item: Mapping[str, Any]) -> RecentBeacon:
@@ -114,6 +114,17 @@ def _block(item: Mapping[str, Any]) -> RecentBeacon:
         parse_hex(item["block_hash"], n_bytes=32),
         _count(int(chain_id)) if source == "evm" else None,
     )
+    return RecentBeacon(beacon, _count(item["time"]) if "time" in item else None)
+
+
+def _round(item: Mapping[str, Any]) -> RecentBeacon:
+    value = parse_hex(item["randomness"], n_bytes=32)
+    signature = parse_hex(item["signature"], n_bytes=48) if "signature" in item else None
+    if signature is not None and randomness_of(signature) != value:
+        raise ValueError  # it would make the record false
+    chain_hash = parse_hex(item["chain_hash"], n_bytes=32) if "chain_hash" in item else None
+    number = _count(item["round"])
+    beacon = Beacon("drand", number, value, chain_hash=chain_hash, signature=signature)
     return RecentBeacon(beacon, _count(item["time"]) if "time" in item else None)
 
 

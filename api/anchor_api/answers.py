@@ -113,12 +113,15 @@ class HealthAnswer(BaseModel):
 
 
 class BeaconAnswer(BaseModel):
-    """Recent block hashes: what holds one of them was not made before that block."""
+    """Recent block hashes and a drand round: what holds one was not made before it."""
 
     beacons: dict[str, dict[str, Any]] = Field(
         description="by source: chain, number, block_hash, time (Unix seconds); or error"
     )
-    drand: None = None
+    drand: dict[str, Any] | None = Field(
+        description="chain_hash, round, randomness, signature, time (Unix seconds); or error; null "
+        "where no relay is set up"
+    )
     note: str | None = Field(description="why there are none, or null")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
+from anchor.config.beacons import DRAND
 from anchor.config.service import Service
 from anchor.service.metrics import CONTENT_TYPE, Sample, render_metrics
 from anchor_api.answers import (
@@ -68,14 +69,15 @@ def state_router(service: Service, figures: HttpFigures) -> APIRouter:
 
     @router.get("/v1/beacon", response_model=BeaconAnswer, operation_id="beacon")
     async def beacon(response: Response) -> Any:
-        """Return recent block hashes, to be put into records."""
+        """Return recent block hashes and a drand round, to be put into records."""
         response.headers["Cache-Control"] = "no-store"
         note = None
         if not service.beacons.names:
-            note = "no source of Bitcoin headers and no EVM node is set up"
+            note = "no source of Bitcoin headers or drand rounds and no EVM node is set up"
         # Sources may be slow: however many ask, one thread does.
         async with asking:
             found = await run_in_threadpool(service.beacons.recent)
-        return {"beacons": without_fractions(found), "note": note}
+        drand = without_fractions(found.pop(DRAND, None))
+        return {"beacons": without_fractions(found), "drand": drand, "note": note}
 
     return router

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from anchor.config.beacons import Beacons
 from anchor.errors import BackendUnavailableError
 from anchor.formats.encoding import parse_json
 from anchor.ports import Phase
@@ -115,7 +116,7 @@ def test_health_and_readiness(client, service):
 
 def test_no_beacon_without_sources_and_it_says_so(client):
     value = strict(client.get("/v1/beacon"))
-    assert value["beacons"] == {}
+    assert (value["beacons"], value["drand"]) == ({}, None)
     assert "no source" in value["note"]
 
 
@@ -131,6 +132,14 @@ def test_a_source_that_is_down_is_an_error_of_its_own(anchored):
     anchored.calendar.faults.header[anchored.calendar.chain.height - 2] = bytes(80)
     value = strict(anchored.client.get("/v1/beacon"))["beacons"]["bitcoin"]
     assert "error" in value
+
+
+def test_drand_stands_apart_from_the_blocks(anchored, monkeypatch):
+    said = {"round": 7, "randomness": "aa" * 32, "signature": "bb" * 48, "time": 1}
+    sources = {"drand": lambda: dict(said)}
+    monkeypatch.setattr(anchored.service, "beacons", Beacons(sources))
+    value = strict(anchored.client.get("/v1/beacon"))
+    assert (value["beacons"], value["drand"], value["note"]) == ({}, said, None)
 
 
 # -- addresses that there are not ------------------------------------------------------------------

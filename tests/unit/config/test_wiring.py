@@ -8,18 +8,22 @@ from importlib.resources import files
 
 import pytest
 
+from anchor.backends.drand_signature import DrandSignatures
 from anchor.config.backends import build_outside
-from anchor.config.beacons import Beacons
+from anchor.config.beacons import Beacons, drand_beacon
 from anchor.config.kept_checkpoint import KeptCheckpoint
 from anchor.config.load import load_settings
 from anchor.config.service import EventFan, Service
 from anchor.config.settings import LogSettings, Settings
 from anchor.config.wiring import build_service
 from anchor.errors import BackendUnavailableError, ConfigError, StoreConflictError
+from anchor.formats.drand import QUICKNET
+from anchor.policies import load_default_policy
 from anchor.proof.policy import Policy
 from anchor.stores.round_store import SqliteRoundStore
 from tests.fakes.backends import ScriptedBackend
 from tests.fakes.witness import FakeWitness
+from tests.parts.drand import QUICKNET_1000, Network
 
 AUTHORITIES = files("anchor.policies").joinpath("authorities")
 POLICY = Policy("tests", bytes(32), "test")
@@ -427,6 +431,38 @@ def test_the_chain_is_remembered(rounds):
 
 
 # -- beacons ---------------------------------------------------------------------------------------
+
+
+class Relay:
+    name = "a relay"
+
+    def __init__(self, found):
+        self.found = found
+
+    def fetch_round(self, number):
+        return self.found
+
+
+def test_drand_is_a_beacon_where_a_relay_is_set(rounds):
+    found = outside(rounds, environment={"VESTIGE_DRAND_URLS": "https://relay.example"})
+    assert found.beacons.names == ["bitcoin", "drand"]
+    for close in found.closes:
+        close()
+
+
+def test_drand_round_is_handed_out_with_its_signature_checked():
+    network = load_default_policy().drand_network(QUICKNET)
+    ask = drand_beacon(Relay(QUICKNET_1000), network, DrandSignatures())
+    assert ask() == {
+        "chain_hash": QUICKNET.hex(),
+        "round": 1000,
+        "randomness": QUICKNET_1000.randomness.hex(),
+        "signature": QUICKNET_1000.signature.hex(),
+        "time": 1692806364,
+    }
+    forged = Relay(Network("theirs").sign(1000))
+    assert "not signed" in drand_beacon(forged, network, DrandSignatures())()["error"]
+    assert drand_beacon(forged, network, None)()["round"] == 1000
 
 
 def test_beacons_are_remembered_for_a_while_failures_too():

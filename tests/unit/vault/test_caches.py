@@ -9,9 +9,11 @@ import pytest
 
 from anchor.client.state_folder import state_folder
 from anchor.errors import BackendUnavailableError
+from anchor.formats.drand import QUICKNET
 from anchor.records.record import Beacon
 from anchor.vault.beacon_cache import FRESH_S, BeaconCache
 from anchor.vault.service_memory import SILENT_S, ServiceMemory
+from tests.parts.drand import QUICKNET_1000, beacon_of
 
 HASH = "00" * 31 + "aa"
 BITCOIN = {"chain": "bitcoin", "number": 976_101, "block_hash": HASH, "time": 1_795_000_000}
@@ -109,6 +111,11 @@ def test_nobody_is_asked_without_a_service():
         said(evm={**EVM, "chain": "evm:-1"}),
         {"drand": {"round": 1}},
         {"drand": {"round": -1, "randomness": HASH}},
+        {"drand": {"error": "no relay"}},
+        {"drand": {"round": 7, "randomness": HASH, "signature": "aa"}},
+        {"drand": {"round": 7, "randomness": HASH, "signature": "aa" * 48}},
+        {"drand": {"round": 7, "randomness": HASH, "chain_hash": "aa"}},
+        {"drand": {"round": 7, "randomness": HASH, "time": "now"}},
     ],
 )
 def test_an_answer_that_can_not_be_read_is_no_beacon(answer: dict[str, Any]):
@@ -123,6 +130,19 @@ def test_drand_is_read_and_at_most_eight_beacons_are_given():
     assert BeaconCache(Service(answer), Time()).beacons() == (
         Beacon("drand", 7, bytes.fromhex(HASH)),
     )
+
+
+def test_drand_round_keeps_its_signature_for_a_check_without_anybody():
+    found = QUICKNET_1000
+    answer = {
+        "beacons": {},
+        "drand": {
+            "chain_hash": QUICKNET.hex(), "round": 1000, "randomness": found.randomness.hex(),
+            "signature": found.signature.hex(), "time": 1692806364,
+        },
+    }  # fmt: skip
+    (recent,) = BeaconCache(Service(answer), Time()).recent()
+    assert (recent.beacon, recent.unix_time) == (beacon_of(found), 1692806364)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"said": 3}', b'{"fetched_at": "x"}'])
