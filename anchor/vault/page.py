@@ -18,6 +18,7 @@ from typing import Any, Final
 from anchor.records.record import Record
 from anchor.vault.entry import Entry, FileEntry, entry_of
 from anchor.vault.index import ProofState
+from anchor.vault.page_style import STYLE
 
 _SIGNS: Final = {
     "verified": "✓ verified",
@@ -26,37 +27,7 @@ _SIGNS: Final = {
     "not_checked": "○ not checked",
 }
 _SHOWN_CHARACTERS: Final = 4000
-_STYLE: Final = """
-:root { color-scheme: light dark; --ink: #1c1b19; --paper: #fdfcfa; --soft: #6d6a64;
-  --line: #dcd8d0; --accent: #1f5f8b; --verified: #1d7a3e; --failed: #b3261e; --pending: #946200;
-  --in: #dff2e3; --out: #f9dedb; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e9e6df; --paper: #191817; --soft: #a19c92;
-  --line: #3a3834; --accent: #8cc0e4; --verified: #6fcf8f; --failed: #ff8a80; --pending: #e3b341;
-  --in: #1d3b26; --out: #4a211e; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 46rem; background: var(--paper);
-  color: var(--ink); font: 1rem/1.6 system-ui, sans-serif; overflow-wrap: anywhere; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; }
-h2 { font-size: 1.05rem; margin: 0; display: flex; flex-wrap: wrap; gap: 0 .8rem; }
-.soft, dt { color: var(--soft); }
-time, code, .mono { font-family: ui-monospace, monospace; font-size: .86em; }
-a { color: var(--accent); }
-article { border-top: 1px solid var(--line); padding: 1.1rem 0; }
-article > p { margin: .4rem 0; white-space: pre-wrap; }
-.verified { color: var(--verified); } .failed { color: var(--failed); }
-.pending { color: var(--pending); } .not_checked { color: var(--soft); }
-.files { display: flex; flex-wrap: wrap; gap: .8rem; margin: .6rem 0; padding: 0; }
-figure { margin: 0; max-width: 11rem; }
-figure.chosen img { outline: 3px solid var(--accent); outline-offset: 2px; }
-img { display: block; max-width: 100%; max-height: 11rem; border: 1px solid var(--line); }
-figcaption { font-size: .82rem; color: var(--soft); }
-ins { background: var(--in); text-decoration: none; } del { background: var(--out); }
-dl { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .1rem 1rem;
-  margin: .5rem 0; } dd { margin: 0; white-space: pre-wrap; }
-summary { cursor: pointer; color: var(--soft); }
-@media print { body { max-width: none; } article { break-inside: avoid; } }
-@media (max-width: 30rem) { dl { grid-template-columns: 1fr; } dt { margin-top: .3rem; } }
-"""
+_WHOSE: Final = {"human": "made by people", "generated": "made by a generator"}
 _HEADLINES: Final = ("positive", "text", "why", "reason", "statement", "where", "title")
 
 
@@ -90,34 +61,105 @@ def render_page(records: Sequence[Record], context: PageContext) -> Iterator[str
     """
     entries = {record.seq: entry_of(record) for record in records}
     children = _children(entries.values())
-    style = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    style = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         f"img-src data:; style-src 'sha256-{style}'\">"
         '<meta name="robots" content="noindex"><meta name="referrer" content="no-referrer">'
-        f"<title>{escape(context.title)}</title><style>{_STYLE}</style></head><body>"
+        f"<title>{escape(context.title)}</title><style>{STYLE}</style></head><body>"
     )
     yield from _header(records, context)
-    for record in records:
-        yield from _article(record, entries, children, context)
+    before = None
+    for group in _groups(records, entries):
+        if len(group) == 1:
+            yield from _article(group[0], entries, children, context)
+        else:
+            yield from _sheet(group, entries, children, context, before)
+        before = group[-1].fields.get("positive", before)
     yield "</body></html>\n"
 
 
+def _groups(records: Sequence[Record], entries: Mapping[int, Entry]) -> Iterator[list[Record]]:
+    """Yield the records one by one, and those together that ran one after the other."""
+    group: list[Record] = []
+    for record in records:
+        alike = bool(group) and _runs_on(group[-1], record, entries)
+        if group and not alike:
+            yield group
+            group = []
+        group.append(record)
+    if group:
+        yield group
+
+
+def _runs_on(before: Record, record: Record, entries: Mapping[int, Entry]) -> bool:
+    """Return whether two runs of a generator follow from the same, and gave one picture each."""
+    pair = [entries[item.seq] for item in (before, record)]
+    return (
+        all(entry.kind == "generation" and len(entry.files) == 1 for entry in pair)
+        and _numbers(pair[0].parents) == _numbers(pair[1].parents)
+        and before.fields.get("positive") == record.fields.get("positive")
+    )
+
+
 def _header(records: Sequence[Record], context: PageContext) -> Iterator[str]:
-    queued = sum(record.seq not in context.states for record in records)
     counts: dict[str, int] = {}
+    words: dict[str, int] = {}
     for record in records:
         counts[record.kind.name] = counts.get(record.kind.name, 0) + 1
-    kinds = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
-    yield f"<h1>{escape(context.title)}</h1>"
+        state = context.states.get(record.seq)
+        word = "not sent yet" if state is None else _SIGNS[state.status]
+        words[word] = words.get(word, 0) + 1
+    first, last = (record.claimed_time for record in (records[0], records[-1]))
+    rows = [
+        ("kinds", ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))),
+        ("proofs", ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
+         + f"; judged under the policy {context.policy}"),
+        ("project", context.project),
+    ]  # fmt: skip
+    yield f"<header><h1>{escape(context.title)}</h1>"
     yield (
-        f'<p class="soft">{len(records)} records of project <code>{escape(context.project)}</code>'
-        f", as they stood at {escape(context.made_at)}. {escape(kinds)}. {queued} not sent yet. "
-        f"Proofs were judged under the policy {escape(context.policy)}. "
-        "This page shows everything that was recorded; hand out an export instead.</p>"
+        f"<p>{_counted(len(records), 'record')}, made between {first:%Y-%m-%d %H:%M} and "
+        f"{last:%Y-%m-%d %H:%M} UTC by the creator's clock.</p><dl>"
     )
+    for name, text in rows:
+        yield f"<dt>{name}</dt><dd>{escape(text)}</dd>"
+    yield (
+        f'</dl><p class="soft">As it stood at {escape(context.made_at)}. This page shows '
+        "everything that was recorded; hand out an export instead.</p></header>"
+    )
+
+
+def _sheet(
+    group: Sequence[Record],
+    entries: Mapping[int, Entry],
+    children: Mapping[int, Sequence[int]],
+    context: PageContext,
+    before: Any,
+) -> Iterator[str]:
+    """Yield runs of a generator side by side; the instruction once, if it was not just shown."""
+    first, last = entries[group[0].seq], entries[group[-1].seq]
+    yield (
+        f'<section><h2><span class="number">{first.seq} – {last.seq}</span>'
+        f"<span>{_counted(len(group), 'generation')}</span>{_time(first)}</h2>"
+    )
+    links = _links("from", _numbers(first.parents))
+    if links:
+        yield f'<p class="soft">{links}</p>'
+    if group[0].fields.get("positive") != before:
+        yield from _told(group[0].fields)
+    yield '<div class="sheet">'
+    for record in group:
+        entry = entries[record.seq]
+        yield f'<article id="r{entry.seq}">'
+        yield _figure(entry.files[0], f"{entry.seq}", context, chosen=False)
+        yield f'<div class="under">{_word(record.seq, context, brief=True)}</div>'
+        led = _links("led to", children.get(entry.seq, ()))
+        yield from _rest(record, record.fields, led)
+        yield "</article>"
+    yield "</div></section>"
 
 
 def _article(
@@ -127,8 +169,8 @@ def _article(
     context: PageContext,
 ) -> Iterator[str]:
     entry, fields = entries[record.seq], record.fields
-    yield f'<article id="r{record.seq}"><h2><span>{record.seq} · {escape(entry.kind)}</span>'
-    yield f"<time>{escape(entry.claimed_time.replace('T', ' ').replace('Z', ' UTC'))}</time>"
+    yield f'<article id="r{record.seq}"><h2><span class="number">{record.seq}</span>'
+    yield f"<span>{escape(entry.kind.replace('_', ' '))}</span>{_time(entry)}"
     yield f"{_word(record.seq, context)}</h2>"
     tags = [
         *(["late"] if entry.late else []),
@@ -146,14 +188,21 @@ def _article(
     yield "</article>"
 
 
-def _word(seq: int, context: PageContext) -> str:
+def _time(entry: Entry) -> str:
+    """Return the claimed time to the second; ``details`` has the rest."""
+    return f"<time>{escape(entry.claimed_time[:19].replace('T', ' '))} UTC</time>"
+
+
+def _word(seq: int, context: PageContext, *, brief: bool = False) -> str:
     state = context.states.get(seq)
     if state is None:
-        return '<span class="pending">… pending, not sent yet</span>'
-    when = f", before {state.existed_before}" if state.existed_before else ""
+        more = "" if brief else ", not sent yet"
+        return f'<span class="word pending">{_SIGNS["pending"]}{more}</span>'
+    when = f", before {state.existed_before}" if state.existed_before and not brief else ""
     text = f"{_SIGNS[state.status]}{when.replace('T', ' ').replace('Z', ' UTC')}"
     return (
-        f'<span class="{escape(state.status)}" title="{escape(state.reason)}">{escape(text)}</span>'
+        f'<span class="word {escape(state.status)}" title="{escape(state.reason)}">'
+        f"{escape(text)}</span>"
     )
 
 
@@ -169,6 +218,10 @@ def _told(fields: Mapping[str, Any]) -> Iterator[str]:
         if isinstance(fields.get(name), str):
             yield f"<p>{escape(_cut(fields[name]))}</p>"
             return
+    told = [f"{what}: {fields[name]}" for name, what in _WHOSE.items() if name in fields]
+    told += fields.get("operations", ())
+    if told:
+        yield f"<p>{escape(_cut('; '.join(told)))}</p>"
 
 
 def _choice(
@@ -179,7 +232,7 @@ def _choice(
     if not chosen:
         return
     yield f'<p class="soft">chose {_links_of(chosen)} among {len(chosen) + len(rejected)}</p>'
-    yield '<div class="files">'
+    yield '<div class="files choice">'
     for reference in (*chosen, *rejected):
         seq, _, number = reference.partition(".")
         entry = entries.get(int(seq))
@@ -210,15 +263,15 @@ def _figure(file: FileEntry, caption: str, context: PageContext, *, chosen: bool
     if jpeg is not None:
         data = base64.b64encode(jpeg).decode()
         alt = escape(file.name or file.role, quote=True)
-        picture = f'<img src="data:image/jpeg;base64,{data}" alt="{alt}">'
-    mark = ' class="chosen"' if chosen else ""
+        picture = f'<div class="frame"><img src="data:image/jpeg;base64,{data}" alt="{alt}"></div>'
+    mark = ' class="chosen"' if chosen else ' class="file"'
     said = ", chosen" if chosen else ""
     size = f"{file.size:,} bytes, {file.media_type}" if jpeg is None else ""
     text = escape(f"{caption}{said}") + (f"<br>{escape(size)}" if size else "")
     return f"<figure{mark}>{picture}<figcaption>{text}</figcaption></figure>"
 
 
-def _rest(record: Record, fields: Mapping[str, Any]) -> Iterator[str]:
+def _rest(record: Record, fields: Mapping[str, Any], links: str = "") -> Iterator[str]:
     payload = record.sd_jwt.payload
     rows = [
         (name, _shown(value))
@@ -232,6 +285,7 @@ def _rest(record: Record, fields: Mapping[str, Any]) -> Iterator[str]:
     rows += [
         ("digest", record.digest.hex()),
         ("key", record.actor.key.hex()),
+        ("claimed", payload["claimed_time"]),
         ("capture", f"{record.capture.mode}, {record.capture.client}"),
         ("clock", f"{payload['clock_source']}, UTC{payload['utc_offset_minutes']:+d} min"),
         ("tier", payload["tier"]),
@@ -240,7 +294,8 @@ def _rest(record: Record, fields: Mapping[str, Any]) -> Iterator[str]:
         ("not before", f"{beacon.source} {beacon.number} {beacon.value.hex()}")
         for beacon in record.not_before
     ]
-    yield "<details><summary>details</summary><dl>"
+    yield "<details><summary>details</summary>"
+    yield f'<p class="soft">{links}</p><dl>' if links else "<dl>"
     for name, text in rows:
         yield f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>"
     yield "</dl></details>"
@@ -266,8 +321,25 @@ def _numbers(references: Sequence[str]) -> list[int]:
     return sorted({int(reference.partition(".")[0]) for reference in references})
 
 
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def _links(what: str, numbers: Sequence[int]) -> str:
-    return f"{what} {_links_of([str(number) for number in numbers])}" if numbers else ""
+    """Return links to records; a row of numbers becomes its ends."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    parts = [
+        _links_of([str(span[0])]) + " – " + _links_of([str(span[-1])])
+        if len(span) > 2
+        else _links_of([str(number) for number in span])
+        for span in spans
+    ]
+    return f"{what} {', '.join(parts)}" if parts else ""
 
 
 def _links_of(references: Sequence[str]) -> str:

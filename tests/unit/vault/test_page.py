@@ -144,8 +144,9 @@ def test_the_four_words_and_signs(project: Project, status: str, sign: str):
     state = ProofState(0, 0, 0, status, "why", "2026-11-23T10:02:08Z", complete=True)
     text, _ = page(project, {0: state})
     shown = status.replace("_", " ")
-    assert f'<span class="{status}" title="why">{sign} {shown}, before 2026-11-23 10:02:08 UTC' in (
-        text
+    assert (
+        f'<span class="word {status}" title="why">{sign} {shown}, before 2026-11-23 10:02:08 UTC'
+        in (text)
     )
     assert "not sent yet" in page(project)[0]
 
@@ -255,3 +256,29 @@ def test_without_pillow_there_are_no_pictures(project: Project, monkeypatch):
     monkeypatch.setattr(thumbnails_module, "find_spec", lambda _name: None)
     _, reader = page(project)
     assert not any(tag == "img" for tag, _ in reader.tags)
+
+
+def test_runs_from_one_prompt_stand_side_by_side_and_none_is_lost(project: Project):
+    recorder = project.recorder()
+
+    def run(number: int, prompt: str, parent: str):
+        image = Attachment("output", data=png(colour=(number, 0, 0)), name=f"{number}.png")
+        fields = {"positive": prompt, "parents": [parent], "seed": f"{number}"}
+        recorder.append(Draft("generation", fields, (image,)))
+
+    recorder.append(Draft("prompt", {"positive": "a cat"}))
+    for number in range(4):
+        run(number, "a cat", "1")
+    recorder.append(Draft("prompt", {"positive": "a dog"}))
+    run(9, "a dog", "6")
+    run(10, "a dog, as the file says", "6")
+    text, reader = page(project)
+    ids = [given["id"] for tag, given in reader.tags if tag == "article"]
+    assert ids == [f"r{seq}" for seq in range(project.vault.size)]
+    assert text.count("<section>") == 1
+    assert "4 generations" in text
+    assert text.count("<p>a cat</p>") == 1, "said by the prompt, not by each run again"
+    assert text.count("<p>a dog</p>") == 2
+    assert sum(tag == "img" for tag, _ in reader.tags) == 6
+    assert sum(tag == "details" for tag, _ in reader.tags) == project.vault.size
+    assert 'led to <a href="#r2">2</a> – <a href="#r5">5</a>' in text
