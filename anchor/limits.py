@@ -15,6 +15,8 @@ MAX_OPENING_BYTES: Final = 64
 # JSON of any kind (proof, policy, settings)
 MAX_JSON_DEPTH: Final = 32
 MAX_JSON_INTEGER: Final = 2**53 - 1
+# Commas and opening brackets and braces outside of strings.
+MAX_PROOF_JSON_VALUES: Final = 131_072
 
 # The proof file
 MAX_PROOF_BYTES: Final = 8 << 20
@@ -46,12 +48,32 @@ MAX_OTS_URI_BYTES: Final = 1000
 MAX_OTS_OWN_OPERATIONS: Final = 110
 MAX_CALENDAR_RESPONSE_BYTES: Final = 10_000
 
+# The work of one verification (docs/spec/verification.md, step W). A unit is about a microsecond of
+# what CPython does on the slower of today's machines.
+MAX_WORK_UNITS: Final = 600_000
+UNITS_PER_OTS_BYTE: Final = 4
+UNITS_PER_BITCOIN_HEADER: Final = 20
+UNITS_PER_KECCAK_BLOCK: Final = 150
+UNITS_PER_RIPEMD160_BLOCK: Final = 100
+UNITS_PER_EVM_BYTE: Final = 3
+UNITS_PER_TOKEN: Final = 2_000
+UNITS_PER_CERTIFICATE: Final = 300
+UNITS_PER_OCSP_ANSWER: Final = 1_000
+UNITS_PER_CRL: Final = 500
+TOKEN_BYTES_PER_UNIT: Final = 4
+CRL_BYTES_PER_UNIT: Final = 64
+UNITS_PER_COSIGNATURE: Final = 200
+# Evidence that one judge or reader keeps, so as not to look at it twice.
+MAX_REMEMBERED_BYTES: Final = 32 << 20
+
 # RFC 3161
 MAX_TSP_BYTES: Final = 256 << 10
 MAX_DER_DEPTH: Final = 32
 MAX_CERTIFICATES: Final = 32
 MAX_CERTIFICATE_BYTES: Final = 32 << 10
 MAX_CHAIN_LENGTH: Final = 8
+# In one search for a chain; real ones take as many as the chain is long, and a few more.
+MAX_CHAIN_SIGNATURE_CHECKS: Final = 10
 MAX_REVOCATION_BYTES: Final = 2 << 20
 
 # Bitcoin

@@ -185,14 +185,18 @@ def base64url(data: bytes) -> str:
 # -- JSON ------------------------------------------------------------------------------------------
 
 
-def parse_json(data: bytes | str, *, max_bytes: int, what: str) -> Any:
+def parse_json(
+    data: bytes | str, *, max_bytes: int, what: str, max_values: int | None = None
+) -> Any:
     """Read one JSON document: what every reader of it understands in the same way, or nothing.
 
     Returns dict, list, str, int, bool or None. At most ``limits.MAX_JSON_DEPTH`` arrays and objects
-    are nested in each other; the depth is counted before the recursive reader sees the text.
+    are nested in each other; the depth is counted before the recursive reader sees the text. So is,
+    where ``max_values`` is given, the number of commas and opening brackets and braces outside of
+    strings: an empty array takes a hundred times its two bytes.
 
     Raises:
-        LimitExceededError: too long, too deep, or an integer beyond ±(2**53 - 1).
+        LimitExceededError: too long, too deep, too many values, or an integer beyond ±(2**53 - 1).
         NonCanonicalError: a member name twice in one object, ``-0``, or a byte order mark.
         FormatError: not UTF-8, not JSON, a number with fraction or exponent, NaN or an infinity,
             or half of a surrogate pair.
@@ -201,6 +205,10 @@ def parse_json(data: bytes | str, *, max_bytes: int, what: str) -> Any:
     if text.startswith("\ufeff"):
         raise NonCanonicalError(f"{what} starts with a byte order mark")
     raw = data if isinstance(data, bytes) else text.encode()
+    if max_values is not None and _has_more_values(raw, max_values):
+        raise LimitExceededError(
+            f"{what} holds more than {max_values} values", code="format.json.values"
+        )
     openings = raw.count(b"[") + raw.count(b"{")  # no document is deeper than it has of these
     if openings > limits.MAX_JSON_DEPTH and _json_depth(raw) > limits.MAX_JSON_DEPTH:
         raise LimitExceededError(
@@ -220,6 +228,28 @@ def parse_json(data: bytes | str, *, max_bytes: int, what: str) -> Any:
         place = f" at character {exc.pos}" if isinstance(exc, json.JSONDecodeError) else ""
         raise FormatError(f"{what} is not JSON{place}", code="format.json") from None
     return value
+
+
+def _has_more_values(raw: bytes, most: int) -> bool:
+    """Tell whether commas and opening brackets and braces outside of strings are more than that."""
+    if _json_openings(raw) <= most:
+        return False  # with those in strings, which are quickly counted
+    raw = _without_escapes(raw)
+    # A comma or opening is followed by two strings at most, a name and a value.
+    too_many_strings = raw.count(b'"') > 4 * most
+    return too_many_strings or _json_openings(_JSON_STRING.sub(b"", raw)) > most
+
+
+def _without_escapes(raw: bytes) -> bytes:
+    """Leave out pairs of backslashes and escaped quotes: each quote left begins or ends a string.
+
+    In runs of backslashes the pairs go first, so that one that is left over escapes what follows.
+    """
+    return raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+
+
+def _json_openings(raw: bytes) -> int:
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
 
 
 def _json_depth(raw: bytes) -> int:

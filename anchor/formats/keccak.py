@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-_RATE_BYTES: Final = 136
+RATE_BYTES: Final = 136
 _LANE: Final = 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -37,13 +37,13 @@ _ROUND_CONSTANTS: Final = _round_constants()
 
 def keccak256(data: bytes) -> bytes:
     """Return the 32-byte Keccak-256 digest of ``data``."""
-    padding = bytearray(_RATE_BYTES - len(data) % _RATE_BYTES)
+    padding = bytearray(RATE_BYTES - len(data) % RATE_BYTES)
     padding[0] = 0x01
     padding[-1] |= 0x80
     padded = data + padding
     state = [0] * 25
-    for start in range(0, len(padded), _RATE_BYTES):
-        for lane in range(_RATE_BYTES // 8):
+    for start in range(0, len(padded), RATE_BYTES):
+        for lane in range(RATE_BYTES // 8):
             offset = start + 8 * lane
             state[lane] ^= int.from_bytes(padded[offset : offset + 8], "little")
         state = _permute(state)

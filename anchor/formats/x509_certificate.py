@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,6 +27,8 @@ from anchor.errors import FormatError
 from anchor.formats.der import INTEGER, SEQUENCE, parse_der
 from anchor.formats.x509_signature import Algorithm, PublicKey, parse_algorithm, verify_signature
 from anchor.limits import MAX_CERTIFICATE_BYTES
+
+NameKey: TypeAlias = tuple[frozenset[tuple[str, str | bytes]], ...]
 
 # What the `x509` and `ocsp` modules may raise on malformed input.
 READ_ERRORS: Final = (
@@ -83,6 +85,7 @@ class Certificate:
 
     Attributes:
         der: the certificate's bytes.
+        subject_key, issuer_key: what the two names hold, to compare them quickly.
         key: its public key; ``key_bytes`` the same as SubjectPublicKeyInfo DER.
         is_ca, path_length: basicConstraints; False and None where absent.
         key_usage: the names of the bits that are set, or None without the extension.
@@ -96,6 +99,8 @@ class Certificate:
     der: bytes
     subject: x509.Name
     issuer: x509.Name
+    subject_key: NameKey
+    issuer_key: NameKey
     serial: int
     not_before: datetime
     not_after: datetime
@@ -183,6 +188,8 @@ def _parse(der: bytes, signed: Signed, serial: int) -> Certificate:
             der=der,
             subject=loaded.subject,
             issuer=loaded.issuer,
+            subject_key=_name_key(loaded.subject),
+            issuer_key=_name_key(loaded.issuer),
             serial=serial,
             not_before=loaded.not_valid_before_utc,
             not_after=loaded.not_valid_after_utc,
@@ -193,6 +200,11 @@ def _parse(der: bytes, signed: Signed, serial: int) -> Certificate:
         )
     except READ_ERRORS as exc:
         raise FormatError("certificate: it cannot be read", code="tsp.certificate") from exc
+
+
+def _name_key(name: x509.Name) -> NameKey:
+    """Return what makes two names equal: their attributes, whatever type of string holds them."""
+    return tuple(frozenset((a.oid.dotted_string, a.value) for a in rdn) for rdn in name.rdns)
 
 
 def _serial_and_algorithm(message: bytes) -> tuple[int, Algorithm]:

@@ -17,13 +17,12 @@ from typing import Final
 
 from anchor.errors import AttestationError, VerificationError
 from anchor.formats.x509_certificate import Certificate
-from anchor.limits import MAX_CHAIN_LENGTH
+from anchor.limits import MAX_CHAIN_LENGTH, MAX_CHAIN_SIGNATURE_CHECKS
 
 Path = tuple[Certificate, ...]
 
 TIME_STAMPING: Final = "1.3.6.1.5.5.7.3.8"
 _ANY_PURPOSE = "2.5.29.37.0"
-_MAX_SIGNATURE_CHECKS = 64
 
 
 @lru_cache(maxsize=128)
@@ -50,11 +49,11 @@ class _Search:
 
     def issued(self, issuer: Certificate, subject: Certificate) -> bool:
         """Tell whether the issuer's name and key made this certificate."""
-        if issuer.subject != subject.issuer:
+        if issuer.subject_key != subject.issuer_key:
             return False
         pair = (issuer.der, subject.der)
         if pair not in self.checked:
-            if len(self.checked) >= _MAX_SIGNATURE_CHECKS:
+            if len(self.checked) >= MAX_CHAIN_SIGNATURE_CHECKS:
                 raise AttestationError(
                     "too many certificates to find the chain in", code="tsp.chain.too_many"
                 )
@@ -70,9 +69,9 @@ class _Search:
         if last.der in self.roots:
             yield so_far
         elif len(so_far) < MAX_CHAIN_LENGTH:
-            keys = {(c.subject, c.key_bytes) for c in so_far}
+            keys = {(c.subject_key, c.key_bytes) for c in so_far}
             for issuer in self.candidates:
-                fresh = (issuer.subject, issuer.key_bytes) not in keys
+                fresh = (issuer.subject_key, issuer.key_bytes) not in keys
                 if fresh and self.issued(issuer, last):
                     yield from self.paths((*so_far, issuer))
 
@@ -133,9 +132,9 @@ def verify_no_strangers(sent: Sequence[Certificate], path: Path) -> None:
 
 
 def _at_home(certificate: Certificate, home: Sequence[Certificate], search: _Search) -> bool:
-    names = (certificate.subject, certificate.key_bytes)
+    names = (certificate.subject_key, certificate.key_bytes)
     return any(
-        (member.is_ca and names == (member.subject, member.key_bytes))
+        (member.is_ca and names == (member.subject_key, member.key_bytes))
         or (member.is_ca and search.issued(member, certificate))
         or (certificate.is_ca and search.issued(certificate, member))
         for member in home

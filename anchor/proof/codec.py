@@ -48,7 +48,16 @@ def parse_proof(data: bytes) -> Proof:
     Raises:
         FormatError: the bytes are not a proof file of a version that this release reads.
     """
-    return proof_from_json(parse_json(data, max_bytes=limits.MAX_PROOF_BYTES, what="proof"))
+    return proof_from_json(_json(data))
+
+
+def _json(data: bytes) -> Any:
+    return parse_json(
+        data,
+        max_bytes=limits.MAX_PROOF_BYTES,
+        max_values=limits.MAX_PROOF_JSON_VALUES,
+        what="proof",
+    )
 
 
 class ProofReader:
@@ -60,10 +69,11 @@ class ProofReader:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Attestation] = {}
+        self._known_bytes = 0
 
     def parse(self, data: bytes) -> Proof:
         """Read a proof file; errors as :func:`parse_proof`."""
-        value = parse_json(data, max_bytes=limits.MAX_PROOF_BYTES, what="proof")
+        value = _json(data)
         return proof_from_json(value, read=self._attestation)
 
     def _attestation(self, value: Any, where: str) -> Attestation:
@@ -73,8 +83,10 @@ class ProofReader:
         known = self._known.get(key)
         if known is None:
             known = attestation_from_json(value, where)
-            if len(self._known) >= _REMEMBERED:
+            self._known_bytes += len(key)
+            if len(self._known) >= _REMEMBERED or self._known_bytes > limits.MAX_REMEMBERED_BYTES:
                 self._known.clear()
+                self._known_bytes = len(key)
             self._known[key] = known
         return known
 

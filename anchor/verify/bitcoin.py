@@ -16,7 +16,7 @@ Specification: ``docs/spec/verification.md``, step 7.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from anchor.errors import AttestationError, FormatError, LimitExceededError
@@ -34,7 +34,7 @@ from anchor.proof.policy import Policy, TrustedBitcoin
 from anchor.proof.proof import HeaderRun, OpenTimestampsAttestation
 from anchor.verify.archive import archived_run
 from anchor.verify.known import KnownFacts
-from anchor.verify.verdict import Judgement, Status, Step
+from anchor.verify.verdict import Judgement, LazyLines, Status, Step
 
 _BY_ARCHIVE = "header archive, policy checkpoint"
 _SUCCESSORS_TOLERANCE = timedelta(hours=2)
@@ -107,13 +107,24 @@ def judge_tree(
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What all paths of one tree are judged with; ``start`` is the tree's message."""
+    """What all paths of one tree are judged with; ``start`` is the tree's message.
+
+    Several paths may end at one block, which is looked for once.
+    """
 
     start: bytes
     runs: Mapping[int, HeaderRun]
     bitcoin: TrustedBitcoin
     known: KnownFacts
     by: str
+    blocks: dict[int, FoundBlock | None] = field(default_factory=dict)
+
+    def block(self, height: int) -> FoundBlock | None:
+        """Return the block at a height; raises as :func:`find_block`."""
+        if height not in self.blocks:
+            run = self.runs.get(height) or self.known.headers.get(height)
+            self.blocks[height] = find_block(height, run, self.bitcoin, self.known)
+        return self.blocks[height]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,8 @@ class FoundBlock:
 
 
 def _judge_path(path: Path, height: int, context: _Context) -> Judgement:
-    title, lines = f"operations to Bitcoin block {height}", path_lines(context.start, path)
+    title = f"operations to Bitcoin block {height}"
+    lines = LazyLines(lambda: path_lines(context.start, path))
     base = Judgement(
         Status.NOT_CHECKED,
         f"block {height} must have the merkle root {display_hex(path.message)}; "
@@ -137,10 +149,9 @@ def _judge_path(path: Path, height: int, context: _Context) -> Judgement:
         "bitcoin.header_missing",
         precision="day",
         by=context.by,
-        steps=(Step("7.1", title, tuple(lines)),),
+        steps=(Step("7.1", title, lines),),
     )
-    run = context.runs.get(height) or context.known.headers.get(height)
-    block = find_block(height, run, context.bitcoin, context.known)
+    block = context.block(height)
     if block is None:
         return base
     if path.message != block.headers[0].merkle_root:
@@ -164,7 +175,7 @@ def _judge_block(
     """Say what a block that the path ends at is worth (steps 7.3 and 7.4)."""
     shown = display_hex(block.headers[0].block_hash)
     bound, tolerance = _bound(block)
-    lines = tuple(f"{header.raw.hex()} time {header.time}" for header in block.headers)
+    lines = LazyLines(lambda: [f"{h.raw.hex()} time {h.time}" for h in block.headers])
     steps = (*base.steps, Step("7.2", f"block {height} {shown}", lines))
     if block.confirmed_by is None:
         return replace(

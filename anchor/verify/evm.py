@@ -28,7 +28,7 @@ from anchor.formats.evm import (
 from anchor.proof.policy import Policy, TrustedChain
 from anchor.proof.proof import EvmAttestation, IndexedTrieProof, StorageTrieProof
 from anchor.verify.known import KnownFacts
-from anchor.verify.verdict import Judgement, Status, Step
+from anchor.verify.verdict import Judgement, LazyLines, Status, Step
 
 # A header's time has 64 bits; a date ends with the year 9999, and a tolerance is added.
 _LAST_TIME: Final = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
@@ -160,7 +160,8 @@ def _bounds(attestation: EvmAttestation, chain: TrustedChain | None) -> list[_Bo
 def _transaction(attestation: EvmAttestation, proof: IndexedTrieProof) -> _Bound:
     header = parse_evm_header(proof.header)
     transaction = verify_transaction_proof(header, proof.index, proof.nodes)
-    if attestation.transaction_hash not in (None, transaction.transaction_hash):
+    named = attestation.transaction_hash
+    if named is not None and named != transaction.transaction_hash:
         raise AttestationError(
             "the proven transaction is not the one named", code="evm.transaction_mismatch"
         )
@@ -168,9 +169,11 @@ def _transaction(attestation: EvmAttestation, proof: IndexedTrieProof) -> _Bound
         raise AttestationError(
             "the transaction does not hold the root hash", code="evm.root_not_in_transaction"
         )
-    lines = (
-        f"block {header.number}, keccak-256 of its header {header.block_hash.hex()}",
-        f"transaction 0x{transaction.transaction_hash.hex()} at index {proof.index}",
+    lines = LazyLines(
+        lambda: (
+            f"block {header.number}, keccak-256 of its header {header.block_hash.hex()}",
+            f"transaction 0x{transaction.transaction_hash.hex()} at index {proof.index}",
+        )
     )
     return _Bound(header, header.time, Step("6.1", "the transaction holds the root hash", lines))
 

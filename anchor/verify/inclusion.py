@@ -16,6 +16,7 @@ from anchor.errors import ConsistencyError, InclusionError, VestigeError
 from anchor.formats.checkpoint import Checkpoint, parse_checkpoint
 from anchor.formats.merkle import inclusion_steps, leaf_hash, node_hash, root_from_inclusion
 from anchor.formats.note import SignedNote, parse_note, verify_note
+from anchor.limits import MAX_REMEMBERED_BYTES
 from anchor.proof.policy import Policy, TrustedLog
 from anchor.proof.proof import Inclusion
 from anchor.verify.verdict import LogVerdict, Status, Step
@@ -54,6 +55,7 @@ class CheckpointReader:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._read: dict[str, tuple[SignedNote, Checkpoint, SignedTree | None]] = {}
+        self._characters = 0
 
     def read(self, text: str) -> tuple[SignedNote, Checkpoint, SignedTree | None]:
         """Return the note, what it says, and the signed tree if a policy key is on it.
@@ -66,8 +68,10 @@ class CheckpointReader:
             note = parse_note(text)
             checkpoint = parse_checkpoint(note.text)
             known = note, checkpoint, verify_checkpoint(note, checkpoint, self._policy)
-            if len(self._read) >= _REMEMBERED:
+            self._characters += len(text)
+            if len(self._read) >= _REMEMBERED or self._characters > MAX_REMEMBERED_BYTES:
                 self._read.clear()
+                self._characters = len(text)
             self._read[text] = known
         return known
 

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from anchor.errors import FormatError, VerificationError, VestigeError
-from anchor.formats.note import SignedNote
 from anchor.formats.ots.codec import DetachedTimestamp
 from anchor.formats.ots.op import Sha1
-from anchor.limits import DIGEST_BYTES
+from anchor.limits import DIGEST_BYTES, MAX_REMEMBERED_BYTES
 from anchor.proof.policy import Policy
 from anchor.proof.proof import (
     Attestation,
@@ -36,7 +35,7 @@ from anchor.verify.bitcoin import judge_opentimestamps, judge_tree
 from anchor.verify.evm import judge_evm
 from anchor.verify.inclusion import CheckpointReader, ReachedRoot, judge_log, log_steps
 from anchor.verify.known import KnownFacts
-from anchor.verify.rfc3161 import TokenFinding, judge_token, settle_tokens
+from anchor.verify.rfc3161 import TokenFinding, covered_digests, judge_token, settle_tokens
 from anchor.verify.verdict import (
     AttestationVerdict,
     Judgement,
@@ -46,6 +45,7 @@ from anchor.verify.verdict import (
     Verdict,
 )
 from anchor.verify.witness import judge_witness
+from anchor.verify.work import OVER_BUDGET, RowCost, affordable, evidence_bytes
 
 BARE_WARNING = "a bare digest: whoever has the file can look it up in the log"
 _REMEMBERED = 4096
@@ -74,9 +74,8 @@ class Judge:
         if self.known.archive is not None:
             standing_of(self.known.archive, policy.bitcoin)
         self._reader = CheckpointReader(policy)
-        self._remembered: dict[
-            tuple[Attestation, tuple[SignedNote, ...]], Judgement | TokenFinding
-        ] = {}
+        self._remembered: dict[Attestation, _Remembered] = {}
+        self._remembered_bytes = 0
 
     def verify_proof(
         self,
@@ -153,40 +152,57 @@ class Judge:
         """Judge each attestation alone, then settle tokens that lean on other rows (step 5.4)."""
         roots = {root.root_hash for root in reached}
         found: list[tuple[Attestation, str, Judgement | TokenFinding]] = []
+        joined: list[tuple[int, _Remembered]] = []
         for attestation in proof.attestations:
-            family = _family(attestation)
+            judgement: Judgement | TokenFinding = _UNJOINED
             if isinstance(attestation, ExpectedAttestation | UnknownAttestation):
-                found.append((attestation, family, _judge_absent(attestation)))
-            elif attestation.root_hash not in roots:
-                found.append((attestation, family, _UNJOINED))
-            else:
-                found.append((attestation, family, self._judge(attestation, reached)))
-        return settle_tokens(found, self._reader, self.now)
+                judgement = _judge_absent(attestation)
+            elif attestation.root_hash in roots:
+                joined.append((len(found), self._remember(attestation)))
+            found.append((attestation, _family(attestation), judgement))
+        covered = _Covered(reached)
+        paid = affordable([entry.cost for _, entry in joined])
+        for (position, entry), is_paid in zip(joined, paid, strict=True):
+            attestation, family, _ = found[position]
+            judgement = OVER_BUDGET
+            if is_paid:
+                judgement = self._judge(attestation, entry, covered.digests(attestation))
+            found[position] = (attestation, family, judgement)
+        return settle_tokens(found, self.now)
+
+    def _remember(self, attestation: Attestation) -> _Remembered:
+        """Return what is known of an attestation: at least its cost."""
+        entry = self._remembered.get(attestation)
+        if entry is None:
+            self._remembered_bytes += evidence_bytes(attestation)
+            if (
+                len(self._remembered) >= _REMEMBERED
+                or self._remembered_bytes > MAX_REMEMBERED_BYTES
+            ):
+                self._remembered.clear()
+                self._remembered_bytes = evidence_bytes(attestation)
+            entry = self._remembered[attestation] = _Remembered(RowCost(attestation))
+        return entry
 
     def _judge(
-        self, attestation: Attestation, reached: Sequence[ReachedRoot]
+        self, attestation: Attestation, entry: _Remembered, covered: tuple[bytes, ...]
     ) -> Judgement | TokenFinding:
         # What a token over a checkpoint shows depends on the checkpoint beside it.
-        key = (attestation, _covered_checkpoints(attestation, reached))
-        remembered = self._remembered.get(key)
-        if remembered is not None:
-            return remembered
-        judgement: Judgement | TokenFinding
-        try:
-            judgement = self._judge_afresh(attestation, key[1])
-        except (FormatError, VerificationError) as error:
-            judgement = _failed(error)
-        if len(self._remembered) >= _REMEMBERED:
-            self._remembered.clear()
-        self._remembered[key] = judgement
+        judgement = entry.judgements.get(covered)
+        if judgement is None:
+            try:
+                judgement = self._judge_afresh(attestation, covered)
+            except (FormatError, VerificationError) as error:
+                judgement = _failed(error)
+            entry.judgements[covered] = judgement
         return judgement
 
     def _judge_afresh(
-        self, attestation: Attestation, checkpoints: tuple[SignedNote, ...]
+        self, attestation: Attestation, covered: tuple[bytes, ...]
     ) -> Judgement | TokenFinding:
         match attestation:
             case Rfc3161Attestation():
-                return judge_token(attestation, checkpoints, self.policy)
+                return judge_token(attestation, covered, self.policy)
             case EvmAttestation():
                 return judge_evm(attestation, self.policy, self.known)
             case OpenTimestampsAttestation():
@@ -249,6 +265,14 @@ def verify_proof(
     )
 
 
+@dataclass(slots=True)
+class _Remembered:
+    """What was found out about an attestation, by the digests that it could be about."""
+
+    cost: RowCost
+    judgements: dict[tuple[bytes, ...], Judgement | TokenFinding] = field(default_factory=dict)
+
+
 # -- small parts -----------------------------------------------------------------------------------
 
 _UNJOINED = Judgement(
@@ -279,14 +303,26 @@ def _opening_steps(proof: Proof, file_digest: bytes | None) -> tuple[Step, ...]:
     return (Step("1", "from the file to the digest", tuple(lines)),)
 
 
-def _covered_checkpoints(
-    attestation: Attestation, reached: Sequence[ReachedRoot]
-) -> tuple[SignedNote, ...]:
-    """Return the signed notes one of which a token over a checkpoint must be about."""
-    if not isinstance(attestation, Rfc3161Attestation) or attestation.covers != "checkpoint":
-        return ()
-    notes = [r.note for r in reached if r.root_hash == attestation.root_hash and r.note]
-    return tuple(dict.fromkeys(notes))
+class _Covered:
+    """The digests that a token over a checkpoint may be about, by the root hash it is for.
+
+    Args:
+        reached: the roots of one proof, with the signed notes beside them.
+    """
+
+    def __init__(self, reached: Sequence[ReachedRoot]) -> None:
+        self._reached = reached
+        self._known: dict[bytes, tuple[bytes, ...]] = {}
+
+    def digests(self, attestation: Attestation) -> tuple[bytes, ...]:
+        """Return them for one attestation; none for any but such a token."""
+        if not isinstance(attestation, Rfc3161Attestation) or attestation.covers != "checkpoint":
+            return ()
+        root = attestation.root_hash
+        if root not in self._known:
+            notes = [r.note for r in self._reached if r.root_hash == root and r.note]
+            self._known[root] = covered_digests(notes)
+        return self._known[root]
 
 
 def _family(attestation: Attestation) -> str:

@@ -15,18 +15,19 @@ Specification: ``docs/spec/verification.md``, step 5; RFC 3161, section 4 (revoc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from anchor.errors import AttestationError, FormatError, VerificationError
+from anchor.errors import AttestationError, VestigeError
+from anchor.formats.merkle import leaf_hash, root_from_inclusion
 from anchor.formats.note import SignedNote
 from anchor.formats.tsp import TimestampToken, parse_token
 from anchor.formats.tsp_chain import VerifiedToken, verify_token
 from anchor.formats.x509_revocation import CertificateStatus, verify_revocation
 from anchor.proof.policy import Policy, TrustedAuthority
 from anchor.proof.proof import Attestation, Rfc3161Attestation
-from anchor.verify.inclusion import CheckpointReader, reach_root
 from anchor.verify.verdict import AttestationVerdict, Judgement, Status, Step
 
 _UNTRUSTED = "tsp.chain.untrusted_root"
@@ -48,13 +49,13 @@ class TokenFinding:
 
 
 def judge_token(
-    attestation: Rfc3161Attestation, checkpoints: Sequence[SignedNote], policy: Policy
+    attestation: Rfc3161Attestation, covered: Sequence[bytes], policy: Policy
 ) -> Judgement | TokenFinding:
     """Judge one token by itself.
 
     Args:
         attestation: as parsed.
-        checkpoints: the signed notes, one of which a token over a checkpoint must be about.
+        covered: :func:`covered_digests`, one of which a token over a checkpoint must be about.
         policy: whose authorities are believed.
 
     Raises:
@@ -64,14 +65,15 @@ def judge_token(
     token = parse_token(attestation.token)
     if attestation.covers == "root":
         digest = attestation.root_hash
-    elif not checkpoints:
+    elif not covered:
         return Judgement(
             Status.NOT_CHECKED,
             "the checkpoint that the token is over is not in the proof",
             "tsp.checkpoint_missing",
         )
     else:
-        digest = _covered_digest(token.imprint, checkpoints)
+        # If none fits, the first is what should have been stamped.
+        digest = token.imprint if token.imprint in covered else covered[0]
     authority, verified = _verify(token, digest, attestation, policy)
     if authority is None:
         return Judgement(
@@ -84,18 +86,20 @@ def judge_token(
     return _find(attestation, token, digest, authority, verified)
 
 
-def _covered_digest(imprint: bytes, checkpoints: Sequence[SignedNote]) -> bytes:
-    """Return the digest of the signed note with one signature line that the token is over.
+def covered_digests(notes: Sequence[SignedNote]) -> tuple[bytes, ...]:
+    """Return the digests of these notes, each with one of its signature lines only.
 
-    Cosignatures are added to a checkpoint later. Which line is the log's own is the imprint's to
-    say: it binds the text and that line. If none fits, the first is what should have been stamped.
+    Cosignatures are added to a checkpoint later. Which line is the log's own is the imprint of a
+    token to say: it binds the text and that line.
     """
-    digests = [
-        hashlib.sha256(SignedNote(note.text, (line,)).serialize().encode()).digest()
-        for note in checkpoints
-        for line in note.signatures
-    ]
-    return imprint if imprint in digests else digests[0]
+    digests = []
+    for note in dict.fromkeys(notes):
+        text = hashlib.sha256(SignedNote(note.text, ()).serialize().encode())
+        for line in note.signatures:
+            whole = text.copy()
+            whole.update(line.line.encode())
+            digests.append(whole.digest())
+    return tuple(digests)
 
 
 def _verify(
@@ -215,68 +219,81 @@ def _openssl_command(digest: bytes, gen_time: datetime) -> str:
 # -- step 5.4 --------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A token that counts only if another row shows that it existed by a time.
+
+    ``roots`` are the root hashes that it was shown to lie under itself.
+    """
+
+    finding: TokenFinding
+    deadline: datetime
+    roots: frozenset[bytes]
+
+    def support(self, rows: Iterable[AttestationVerdict]) -> AttestationVerdict | None:
+        """Return the earliest row that shows it, or None."""
+        fit = [
+            row
+            for row in rows
+            if row.attested_time is not None
+            and row.attested_time <= self.deadline
+            and getattr(row.attestation, "root_hash", None) in self.roots
+        ]
+        return min(fit, key=lambda row: (str(row.attested_time), row.judgement.by), default=None)
+
+
 def settle_tokens(
-    found: Sequence[tuple[Attestation, str, Judgement | TokenFinding]],
-    reader: CheckpointReader,
-    now: datetime,
+    found: Sequence[tuple[Attestation, str, Judgement | TokenFinding]], now: datetime
 ) -> list[AttestationVerdict]:
-    """Decide which tokens still count, given what the other rows show, until nothing changes."""
-    rows: list[AttestationVerdict | None] = [
-        None if isinstance(item, TokenFinding) else AttestationVerdict(attestation, family, item)
-        for attestation, family, item in found
-    ]
-    changed = True
-    while changed:
-        changed = False
-        for position, (attestation, family, item) in enumerate(found):
-            if rows[position] is not None or not isinstance(item, TokenFinding):
-                continue
-            judgement = _settle(attestation, item, [row for row in rows if row], reader, now)
-            if judgement is not None:
-                rows[position] = AttestationVerdict(attestation, family, judgement)
-                changed = True
-    settled = []
-    for row, (attestation, family, item) in zip(rows, found, strict=True):
-        if row is not None:
-            settled.append(row)
-        elif isinstance(item, TokenFinding):
-            settled.append(AttestationVerdict(attestation, family, _lapsed(item)))
-    return settled
+    """Decide which tokens still count, given what the other rows show, until nothing changes.
+
+    Rows that may set the headline are leaned on first, so that the order of rows says nothing.
+    """
+    rows: dict[int, AttestationVerdict] = {}
+    waiting: dict[int, _Waiting] = {}
+    for position, (attestation, family, item) in enumerate(found):
+        if not isinstance(item, TokenFinding):
+            rows[position] = AttestationVerdict(attestation, family, item)
+        elif (deadline := _deadline(item, now)) is None:
+            rows[position] = AttestationVerdict(attestation, family, item.judgement)
+        else:
+            waiting[position] = _Waiting(item, deadline, _own_roots(attestation))
+    for any_row in (False, True):
+        fresh = list(rows.values())
+        while fresh and waiting:
+            shown = [row for row in fresh if any_row or row.judgement.headline]
+            supports = {position: token.support(shown) for position, token in waiting.items()}
+            fresh = []
+            for position, support in supports.items():
+                if support is not None:
+                    judgement = _renewed(waiting.pop(position).finding, support)
+                    rows[position] = AttestationVerdict(*found[position][:2], judgement)
+                    fresh.append(rows[position])
+    for position, token in waiting.items():
+        rows[position] = AttestationVerdict(*found[position][:2], _lapsed(token.finding))
+    return [rows[position] for position in range(len(found))]
 
 
-def _settle(
-    attestation: Attestation,
-    finding: TokenFinding,
-    rows: Sequence[AttestationVerdict],
-    reader: CheckpointReader,
-    now: datetime,
-) -> Judgement | None:
-    deadline = _deadline(finding, now)
-    if deadline is None:
-        return finding.judgement
-    if not isinstance(attestation, Rfc3161Attestation):
-        return None
-    token_digest = hashlib.sha256(attestation.token).digest()
-    for inclusion in attestation.inclusions:
-        try:
-            root_hash = reach_root(token_digest, inclusion, reader).root_hash
-        except (FormatError, VerificationError):
-            continue
-        for row in rows:
-            other = row.attestation
-            if (
-                row.attested_time is not None
-                and row.attested_time <= deadline
-                and getattr(other, "root_hash", None) == root_hash
-            ):
-                return replace(
-                    finding.judgement,
-                    reason=f"{finding.judgement.reason}; the token existed before "
-                    f"{row.attested_time:%Y-%m-%d %H:%M:%S} ({row.judgement.by})",
-                    trust=f"{finding.judgement.trust}, and {row.judgement.trust}",
-                    headline=finding.judgement.headline and row.judgement.headline,
-                )
-    return None
+def _own_roots(attestation: Attestation) -> frozenset[bytes]:
+    """Return the root hashes that the token's own inclusions lead to; their hashes decide alone."""
+    roots = set()
+    if isinstance(attestation, Rfc3161Attestation):
+        leaf = leaf_hash(hashlib.sha256(attestation.token).digest())
+        for way in attestation.inclusions:
+            with suppress(VestigeError):
+                roots.add(root_from_inclusion(leaf, way.leaf_index, way.tree_size, way.hashes))
+    return frozenset(roots)
+
+
+def _renewed(finding: TokenFinding, support: AttestationVerdict) -> Judgement:
+    judgement = finding.judgement
+    return replace(
+        judgement,
+        reason=f"{judgement.reason}; the token existed before "
+        f"{support.attested_time:%Y-%m-%d %H:%M:%S} ({support.judgement.by})",
+        trust=f"{judgement.trust}, and {support.judgement.trust}",
+        headline=judgement.headline and support.judgement.headline,
+    )
 
 
 def _deadline(finding: TokenFinding, now: datetime) -> datetime | None:

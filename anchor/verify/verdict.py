@@ -6,8 +6,10 @@ Specification: ``docs/spec/verification.md``, steps 10 to 13.
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import overload
 
 from anchor.proof.proof import Attestation
 from anchor.records.chain import Finding
@@ -31,6 +33,46 @@ class Answer(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class LazyLines(Sequence[str]):
+    """Lines that are made when somebody reads them; most verdicts are read without their steps.
+
+    Args:
+        make: returns the lines; called once at most.
+    """
+
+    __slots__ = ("_lines", "_make")
+
+    def __init__(self, make: Callable[[], Sequence[str]]) -> None:
+        self._make = make
+        self._lines: Sequence[str] | None = None
+
+    @property
+    def _made(self) -> Sequence[str]:
+        if self._lines is None:
+            self._lines = tuple(self._make())
+        return self._lines
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        """Return a line, or some."""
+        return self._made[index]
+
+    def __len__(self) -> int:
+        """Return the number of lines."""
+        return len(self._made)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other lines say the same."""
+        return isinstance(other, LazyLines | tuple | list) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        """Return what equal lines have in common."""
+        return hash(self._made)
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step that a person can redo.
@@ -43,7 +85,7 @@ class Step:
 
     number: str
     title: str
-    lines: tuple[str, ...] = ()
+    lines: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from anchor.formats.bitcoin import BitcoinHeader
 from anchor.formats.note import parse_note, sign_note
-from anchor.formats.ots.attestation import BitcoinAttestation
+from anchor.formats.ots.attestation import (
+    BitcoinAttestation,
+    PendingAttestation,
+    serialize_attestation,
+)
 from anchor.formats.ots.codec import parse_tree, serialize_tree
-from anchor.formats.ots.op import Sha256
+from anchor.formats.ots.op import Append, Hexlify, Keccak256, Sha256
 from anchor.formats.ots.timestamp import Timestamp
 from anchor.proof.proof import HeaderRun, OpenTimestampsAttestation
 from tests.evidence import CALENDAR, Authority, Bitcoin, Log, Signer, mine, whole_case
@@ -363,3 +367,60 @@ def ots_sixteen_bitcoin_attestations() -> Vector:
 @vector
 def ots_seventeen_bitcoin_attestations() -> Vector:
     return _attested(17, {"exit_status": 1, "rows": [row("failed", "ots.bitcoin_attestations")]})
+
+
+# -- work ------------------------------------------------------------------------------------------
+
+
+def _keccak_tree(root: bytes, number: int, times: int) -> OpenTimestampsAttestation:
+    """Return a tree of 200 bytes at most that asks for Keccak-256 of 4,096 bytes again and again.
+
+    Each time costs 31 blocks.
+    """
+    ops = [Append(b"%03d" % number), Sha256(), *[*[Hexlify()] * 7, Keccak256()] * times]
+    end = b"\0" + serialize_attestation(PendingAttestation(CALENDAR))
+    tree = b"".join(op.serialize() for op in ops) + end
+    return OpenTimestampsAttestation(root, CALENDAR, tree)
+
+
+def _bloated(expect: dict[str, Any], *times: int) -> Vector:
+    case = whole_case()
+    trees = [_keccak_tree(rooted(case), n, count) for n, count in enumerate(times)]
+    rows = [*trees[::2], case.proof.attestations[0], *trees[1::2]]
+    return case_vector("W", case, expect, proof=only(case, *rows))
+
+
+OVER = row("not_checked", "limit.work")
+PROMISED = row("pending", "bitcoin.pending")
+TOKEN = row("verified", "tsp.verified")
+
+
+@vector
+def work_seven_trees_of_slow_digests() -> Vector:
+    """Each costs 15 * 31 * 150 units and 4 for each byte: seven fit."""
+    return _bloated({"exit_status": 0, "rows": [TOKEN, *[PROMISED] * 7]}, *[15] * 7)
+
+
+@vector
+def work_nine_trees_of_slow_digests() -> Vector:
+    """Nine of one cost do not, so that none of them is judged; the token is."""
+    return _bloated({"exit_status": 0, "rows": [TOKEN, *[OVER] * 9]}, *[15] * 9)
+
+
+@vector
+def work_the_dear_trees_are_left_out() -> Vector:
+    rows = [TOKEN, *[PROMISED] * 8, *[OVER] * 8]
+    return _bloated({"exit_status": 0, "rows": rows}, *[15] * 8, *[2] * 8)
+
+
+@vector
+def work_the_dear_trees_are_left_out_wherever_they_stand() -> Vector:
+    rows = [TOKEN, *[PROMISED] * 8, *[OVER] * 8]
+    return _bloated({"exit_status": 0, "rows": rows}, *[2] * 8, *[15] * 8)
+
+
+@vector
+def work_two_hundred_and_fifty_trees() -> Vector:
+    """A hundred kilobytes that asked for twenty seconds and more."""
+    expect = {"exit_status": 0, "rows": [TOKEN, *[OVER] * 250]}
+    return _bloated(expect, *[15] * 250)

@@ -11,6 +11,7 @@ proofs. Fewer than fifteen fields are refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from anchor import limits
@@ -47,8 +48,11 @@ class EvmHeader:
     receipts_root: bytes
 
 
+@lru_cache(maxsize=64)
 def parse_evm_header(raw: bytes) -> EvmHeader:
     """Return the header whose RLP is ``raw``.
+
+    The newest are remembered: the proofs of one row share their header, the rows of one round too.
 
     Raises:
         FormatError: not RLP of a list of byte strings with at least the first fifteen fields of

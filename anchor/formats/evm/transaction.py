@@ -41,17 +41,20 @@ class EvmTransaction:
 
     Attributes:
         raw: the bytes in the block, type byte first where there is one.
-        transaction_hash: Keccak-256 of ``raw``.
         type: 0 for the untyped form, else the EIP-2718 type.
         to: 20 bytes; None where a contract is created, or of an unknown type.
         data: the call data; None of an unknown type.
     """
 
     raw: bytes
-    transaction_hash: bytes
     type: int
     to: bytes | None
     data: bytes | None
+
+    @property
+    def transaction_hash(self) -> bytes:
+        """Return the Keccak-256 of ``raw``; computed each time, which is slow for a large one."""
+        return keccak256(self.raw)
 
     def holds(self, root_hash: bytes) -> bool:
         """Return whether the 32 bytes stand anywhere in the transaction.
@@ -86,7 +89,7 @@ def parse_evm_transaction(raw: bytes) -> EvmTransaction:
                 code="format.evm.transaction",
             )
         data = parse_rlp_bytes(fields[data_position], "call data")
-    return EvmTransaction(raw, keccak256(raw), kind, to, data)
+    return EvmTransaction(raw, kind, to, data)
 
 
 def verify_transaction_proof(

@@ -34,8 +34,8 @@ from anchor.limits import (
 
 MAGIC: Final = bytes.fromhex("004f70656e54696d657374616d7073000050726f6f6600bf89e2e884e89294")
 _VERSION: Final = 1
-_MORE: Final = 0xFF
-_ATTESTATION: Final = 0x00
+MORE: Final = 0xFF
+ATTESTATION: Final = 0x00
 _PLAIN_OPS: Final = {
     tag: kind() for tag, kind in OPS_BY_TAG.items() if kind not in (Append, Prepend)
 }
@@ -173,22 +173,22 @@ def _read_tree(reader: Reader, message: bytes) -> Timestamp:
     while open_nodes:
         depth, node = open_nodes[-1]
         tag = reader.byte("item")
-        if tag == _MORE:
+        if tag == MORE:
             tag = reader.byte("item")
         else:
             open_nodes.pop()
-        if tag == _ATTESTATION:
+        if tag == ATTESTATION:
             node.attest(read_attestation(reader))
             continue
         _check_depth(depth + 1)
-        op = _read_op(reader, tag)
+        op = read_op(reader, tag)
         budget.charge(op, node.message)
         open_nodes.append((depth + 1, node.add(op)))
     return tree
 
 
-def _read_op(reader: Reader, tag: int) -> Op:
-    """Read the argument of the operation whose tag was read."""
+def read_op(reader: Reader, tag: int) -> Op:
+    """Read the argument of the operation whose tag was read; FormatError for an unknown tag."""
     plain = _PLAIN_OPS.get(tag)
     if plain is not None:
         return plain
@@ -206,7 +206,7 @@ def _op_class(tag: int) -> type[Op]:
 def _node_parts(node: Timestamp) -> list[bytes | Timestamp]:
     """Return the items of one node: bytes to write, and children to go into."""
     items: list[tuple[bytes, Timestamp | None]] = [
-        (bytes([_ATTESTATION]) + serialize_attestation(attestation), None)
+        (bytes([ATTESTATION]) + serialize_attestation(attestation), None)
         for attestation in node.attestations
     ]
     items += [(op.serialize(), child) for op, child in node.branches]
@@ -214,7 +214,7 @@ def _node_parts(node: Timestamp) -> list[bytes | Timestamp]:
         raise FormatError("a node that leads to no attestation cannot be written", code="ots.empty")
     parts: list[bytes | Timestamp] = []
     for position, (head, child) in enumerate(items, start=1):
-        parts.append(head if position == len(items) else bytes([_MORE]) + head)
+        parts.append(head if position == len(items) else bytes([MORE]) + head)
         if child is not None:
             parts.append(child)
     return parts

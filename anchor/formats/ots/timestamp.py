@@ -125,10 +125,13 @@ class Timestamp:
 
     def paths(self) -> Iterator[Path]:
         """Yield the way to each attestation, in the order in which they are written."""
-        todo: list[tuple[tuple[Op, ...], Op | None, Timestamp]] = [((), None, self)]
+        todo: list[tuple[int, Op | None, Timestamp]] = [(0, None, self)]
+        ops: list[Op] = []
         while todo:
-            before, op, node = todo.pop()
-            ops = before if op is None else (*before, op)
+            depth, op, node = todo.pop()
+            if op is not None:
+                ops[depth - 1 :] = [op]
+            here = tuple(ops) if node._attestations else ()
             for attestation in node.attestations:
-                yield Path(ops, node.message, attestation)
-            todo.extend((ops, op, child) for op, child in reversed(node.branches))
+                yield Path(here, node.message, attestation)
+            todo.extend((depth + 1, op, child) for op, child in reversed(node.branches))
