@@ -246,9 +246,15 @@ def _blocks(seq: int, proof: Proof | None, evidence: Sequence[AnchorFile]) -> It
     for file in evidence:
         facts = file.facts
         if facts["kind"] == "bitcoin" and ots:
+            verify = f'ots --no-bitcoin verify -f "$work/record" {ots_path(seq)}'
+            manual = f"block {facts['height']} has merkleroot"
             lines = (
-                f"ots info {ots_path(seq)} | grep 'merkle root'",
-                f"# → # Bitcoin block merkle root {facts['merkle_root']}",
+                "work=$(mktemp -d)",
+                f"cut -d'~' -f1 {record_path(seq)} | tr -d '\\n' > \"$work/record\"",
+                f'{verify} 2>&1 | grep -o "{manual} .*"',
+                f"# → {manual} {facts['merkle_root']}",
+                f"ots info {ots_path(seq)} | grep -o 'merkle root .*'",
+                f"# → merkle root {facts['merkle_root']}",
                 f"head -c 68 {file.path} | tail -c 32 | xxd -p -c 32",
                 f"# → {bytes.fromhex(facts['merkle_root'])[::-1].hex()}",
                 f"head -c 80 {file.path} | sha256sum | xxd -r -p | sha256sum | cut -c 1-64",
