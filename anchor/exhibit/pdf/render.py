@@ -1,4 +1,4 @@
-"""Sets the document with Typst: PDF/A-3a and PDF/UA-1, the proofs attached, the same bytes each time.
+"""Sets the document with Typst: PDF/A-3a and PDF/UA-1, proofs attached, the same bytes each time.
 
 The template reads nothing but what is put into one folder of its own: no file, font or package from
 elsewhere. Characters that no font of ours has are found by the typesetter itself, which refuses
