@@ -51,7 +51,7 @@ async function textType(head: string, name: string, file: Blob): Promise<"proof"
     const value = parseJson(await file.text(), MAX_TEXT_BYTES, name);
     if (!isObject(value)) return null;
     if ("attestations" in value && "inclusions" in value) return "proof";
-    if ("authorities" in value || "headline_families" in value) return "policy";
+    if ("version" in value && "name" in value && "class" in value) return "policy";
   } catch {
     return null; // some other text: a file like any
   }
