@@ -93,7 +93,8 @@ $(UV): | check-python
 	@.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.vestige-demo: $(UV) uv.lock pyproject.toml
-	$(UV) sync --quiet --locked --inexact --python $(PYTHON) --extra all --no-dev --no-editable
+	@echo "installing Vestige and what it needs into .venv/"
+	@$(UV) sync --quiet --locked --inexact --python $(PYTHON) --extra all --no-dev --no-editable
 	@touch $@
 
 .venv/.vestige-dev: $(UV) uv.lock pyproject.toml

@@ -135,6 +135,7 @@ class Output:
         self.stderr = stderr or sys.stderr
         self.as_json = as_json
         self.quiet = quiet
+        self._environ = environ
         self._coloured = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
         # Wipes a progress bar, so that no line is glued to it.
         self.before_line: Callable[[], None] = lambda: None
@@ -194,9 +195,10 @@ class Output:
         return True
 
     def columns(self) -> int:
-        """Return how wide a line of the result may be; in a pipe there is no bound."""
+        """Return how wide a line of the result may be; in a pipe only ``COLUMNS`` bounds it."""
         if not self.is_terminal(self.stdout):
-            return 1 << 16
+            asked = self._environ.get("COLUMNS", "")
+            return int(asked) if asked.isascii() and asked.isdigit() and int(asked) else 1 << 16
         return shutil.get_terminal_size((100, 24)).columns
 
     def is_terminal(self, stream: TextIO) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from anchor.cli import _exit_status
 from anchor.cli._output import SIGNS, Cell, Output, padded, word
@@ -12,10 +12,13 @@ from anchor.client.evidence import PROOF_SUFFIX
 from anchor.client.local_file import beside
 from anchor_api.demo.offline import OfflineRun, run_offline
 
+# Narrower than this, a sentence and its word do not stand in one line.
+_LEAST_COLUMNS: Final = 80
+
 
 def tell_verified(paths: Sequence[Path], policy: Path, out: Output) -> OfflineRun:
     """Verify all files; show the first one's ladder and the others' sentences."""
-    ran = _run(paths, policy, out)
+    ran = _run(paths, policy, out, columns=max(out.columns(), _LEAST_COLUMNS))
     first = True
     for number, line in enumerate(ran.lines if not out.as_json else ()):
         first = first and (number == 0 or line.startswith(" "))
@@ -24,10 +27,13 @@ def tell_verified(paths: Sequence[Path], policy: Path, out: Output) -> OfflineRu
     return ran
 
 
-def _run(paths: Sequence[Path], policy: Path, out: Output) -> OfflineRun:
+def _run(
+    paths: Sequence[Path], policy: Path, out: Output, *, columns: int | None = None
+) -> OfflineRun:
     """Verify files of one folder, called by their names there."""
     words = ["verify", "--policy", str(policy.absolute()), *(["--json"] if out.as_json else [])]
-    return run_offline([*words, "--", *(path.name for path in paths)], folder=paths[0].parent)
+    names = [path.name for path in paths]
+    return run_offline([*words, "--", *names], folder=paths[0].parent, columns=columns)
 
 
 def make_tampered(path: Path, folder: Path) -> list[tuple[Path, str]]:

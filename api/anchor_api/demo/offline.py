@@ -50,17 +50,21 @@ class OfflineRun:
         return json.loads("\n".join(self.lines))
 
 
-def run_offline(words: Sequence[str], *, folder: Path) -> OfflineRun:
+def run_offline(words: Sequence[str], *, folder: Path, columns: int | None = None) -> OfflineRun:
     """Run the command line offline.
 
     Args:
         words: from the verb on.
         folder: where it runs.
+        columns: how wide its lines may be; None sets no bound.
 
     Raises:
         LogIntegrityError: the process loaded network code, so that its word is not what it seems.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("VESTIGE_")}
+    environment.pop("COLUMNS", None)
+    if columns is not None:
+        environment["COLUMNS"] = str(columns)
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, *words],
         cwd=folder,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anchor.cli import _exit_status
+from anchor.cli._called import called_as
 from anchor.cli._output import Output, bold, dim, padded
 from anchor.client.evidence import OTS_SUFFIX
 from anchor.client.extract import extract_parts
@@ -224,10 +225,11 @@ def _next_commands(
     parts = extract_parts(proofs[0], policy, folder / "parts")
     first = _shown(paths[0])
     policy_path = _shown(folder / "policy.json")
+    program = called_as()
     token = next(part for part in parts if part.command.startswith("openssl ts"))
     return [
-        f"vestige verify {first} --policy {policy_path} --steps",
-        f"vestige inspect {first} --policy {policy_path}",
+        f"{program} verify {first} --policy {policy_path} --steps",
+        f"{program} inspect {first} --policy {policy_path}",
         f"sha256sum {first}    # {hashlib.sha256(paths[0].read_bytes()).hexdigest()[:16]}…",
         f"(cd {_shown(folder / 'parts')} && {token.command})",
         f"ots info {_shown(beside(paths[0], OTS_SUFFIX))}    # the stock OpenTimestamps client",

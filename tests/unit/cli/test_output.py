@@ -136,3 +136,9 @@ def test_raw_bytes_go_out_as_they_are():
 
 def test_short_digest_is_eight_digits_and_an_ellipsis():
     assert short(bytes.fromhex("a1b2c3d4e5")) == "a1b2c3d4…"
+
+
+def test_a_pipe_is_as_wide_as_columns_says_and_else_without_bound():
+    for said, columns in (("90", 90), ("", 1 << 16), ("0", 1 << 16), ("x", 1 << 16)):
+        out = Output(stdout=Terminal(tty=False), environ={"COLUMNS": said})
+        assert out.columns() == columns
