@@ -118,6 +118,10 @@ MAX_EXHIBIT_TAG_BYTES: Final = 64 << 10
 MAX_EXHIBIT_EVIDENCE_BYTES: Final = 256 << 20
 MAX_EXHIBIT_RECORDS: Final = 100_000
 MAX_EXHIBIT_REASON_CHARACTERS: Final = 1_000
+# What the service unpacks of one.
+MAX_EXHIBIT_SERVICE_BYTES: Final = 64 << 20
+# What the service spends on its proofs, in the units of one verification.
+MAX_EXHIBIT_SERVICE_UNITS: Final = 20_000_000
 
 # Capture: what is read of one image file, and kept of it. A person's file is not refused for its
 # size: what crosses a limit is noted and left where it is, in the file.

@@ -7,7 +7,8 @@ and past those the answer is that there is too much at once. Offline, under the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -15,11 +16,15 @@ from starlette.concurrency import run_in_threadpool
 
 from anchor.client.evidence import parse_evidence
 from anchor.errors import OverloadedError, UsageError
-from anchor.limits import DIGEST_BYTES
+from anchor.exhibit.contents import read_contents
+from anchor.exhibit.cost import check_work
+from anchor.exhibit.judge import judge_exhibit
+from anchor.exhibit.verdict import ExhibitVerdict
+from anchor.exhibit.zip_container import ZipContainer
+from anchor.limits import DIGEST_BYTES, MAX_EXHIBIT_SERVICE_BYTES, MAX_EXHIBIT_SERVICE_UNITS
 from anchor.proof.policy import Policy
 from anchor.proof.proof import Proof
-from anchor.verify import Judge, Verdict
-from anchor_api.problems import UnsupportedMediaTypeError
+from anchor.verify import Judge, ProvenRecord, Verdict
 
 _WAITING_EACH: Final = 8
 _ZIP_MAGIC: Final = b"PK\x03\x04"
@@ -43,23 +48,23 @@ class Verification:
 
     async def judge_bytes(
         self, data: bytes, *, file_digest: bytes | None, before: datetime | None, steps: bool
-    ) -> Verdict:
-        """Judge a proof or an ``.ots`` file.
+    ) -> Verdict | ExhibitVerdict:
+        """Judge a proof, an ``.ots`` file or an exhibit.
 
         Raises:
             OverloadedError: too many wait.
             FormatError: the bytes are no evidence that is read here.
-            UsageError: ``file_digest`` is of another length than the evidence's algorithm gives.
+            UsageError: ``file_digest`` is of another length than the evidence's algorithm gives, or
+                given with an exhibit, which holds its files.
         """
 
-        def judge() -> Verdict:
+        def judge() -> Verdict | ExhibitVerdict:
             """Read and judge, in a thread."""
             if data.startswith(_ZIP_MAGIC):
-                raise UnsupportedMediaTypeError(
-                    "an exhibit or another zip file",
-                    code="http.media_type.exhibit",
-                    hint="send the proof itself, or use vestige verify",
-                )
+                _refuse_digest(file_digest)
+                container = ZipContainer(io.BytesIO(data))
+                contents = read_contents(container, max_bytes=MAX_EXHIBIT_SERVICE_BYTES)
+                return judge_exhibit(contents, self._judge_of, before=before, steps=steps)
             content = parse_evidence(data)
             if isinstance(content, Proof):
                 _require_length(file_digest, DIGEST_BYTES)
@@ -77,6 +82,10 @@ class Verification:
         """Judge a proof that ``make`` puts together, in the same thread; errors as above."""
         return await self._in_turn(lambda: self._judge().verify_proof(make(), before=before))
 
+    def _judge_of(self, items: Sequence[ProvenRecord]) -> Judge:
+        check_work(items, MAX_EXHIBIT_SERVICE_UNITS)
+        return self._judge()
+
     def _judge(self) -> Judge:
         return Judge(self._policy, now=datetime.now(UTC))
 
@@ -89,6 +98,14 @@ class Verification:
                 return await run_in_threadpool(work)
         finally:
             self._present -= 1
+
+
+def _refuse_digest(file_digest: bytes | None) -> None:
+    if file_digest is not None:
+        raise UsageError(
+            "file_digest belongs to a proof; an exhibit holds its files",
+            code="usage.file_digest",
+        )
 
 
 def _require_length(file_digest: bytes | None, n_bytes: int) -> None:

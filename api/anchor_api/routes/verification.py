@@ -1,4 +1,4 @@
-"""``POST /v1/verify``: a proof or an ``.ots`` file in, the verdict out.
+"""``POST /v1/verify``: a proof, an ``.ots`` file or an exhibit in, the verdict out.
 
 The same reading and the same judgement as ``vestige verify``, offline, under the service's policy;
 nothing of what is sent is kept.
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from anchor.errors import VestigeError
+from anchor.exhibit.verdict import ExhibitVerdict, exhibit_to_json
 from anchor.formats.encoding import parse_hex, parse_utc
 from anchor.limits import MAX_VERIFY_BYTES
 from anchor.verify.report import verdict_to_json
@@ -48,6 +49,7 @@ def verification_router(
                 "content": {
                     "application/vnd.vestige.proof+json": {"schema": {"type": "object"}},
                     "application/vnd.opentimestamps.ots": _BINARY,
+                    "application/zip": _BINARY,
                     "application/octet-stream": _BINARY,
                 },
             }
@@ -63,7 +65,7 @@ def verification_router(
         *,
         steps: bool = Query(default=False, description="every hash step too"),
     ) -> Any:
-        """Judge a proof or an `.ots` file; what is sent is not kept."""
+        """Judge a proof, an `.ots` file or an exhibit; what is sent is not kept."""
         asked = None if before is None else parse_utc(before, what="before")
         digest = None
         if file_digest is not None:
@@ -82,6 +84,8 @@ def verification_router(
             verdict = await verification.judge_bytes(
                 data, file_digest=digest, before=asked, steps=steps
             )
+            if isinstance(verdict, ExhibitVerdict):
+                return without_fractions(exhibit_to_json(verdict, steps=steps))
             return without_fractions(verdict_to_json(verdict, steps=steps))
 
     return router

@@ -3,17 +3,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import io
 import json
+import random
+import zipfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from anchor.exhibit.contents import read_contents
+from anchor.exhibit.judge import judge_exhibit
+from anchor.exhibit.verdict import exhibit_to_json
+from anchor.exhibit.zip_container import ZipContainer
 from anchor.formats.encoding import parse_json, utc_text
 from anchor.proof.codec import parse_proof
+from anchor.proof.policy import parse_policy
 from anchor.verify import Judge
 from anchor.verify.report import verdict_to_json
+from anchor_api import verification
 from anchor_api.app import create_app
 from anchor_api.verification import Verification
+from tests import exhibits
 from tests.unit.api.conftest import POLICY, Client, problem, running
 
 RAW = {"content-type": "application/octet-stream"}
@@ -97,7 +107,7 @@ def test_nothing_that_is_sent_is_kept(untouched):
         (b'{"version": 2}', 415, "format.unsupported_version"),
         (b"[" * 10_000, 413, "format.json.depth"),
         (b'{"a":' * 10_000, 413, "format.json.depth"),
-        (b"PK\x03\x04zip", 415, "http.media_type.exhibit"),
+        (b"PK\x03\x04zip", 400, "exhibit.zip"),
         (bytes.fromhex("004f70656e54696d657374616d7073"), 400, None),
         (b" " * (9 << 20), 413, "format.limit_exceeded"),
     ],
@@ -158,3 +168,68 @@ def test_verifications_count_as_requests(changed):
         stranger = Client(create_app(service), peer="192.0.2.1")
         assert stranger.post("/v1/verify", content=b"{}", headers=RAW).status_code == 400
         problem(stranger.post("/v1/verify", content=b"{}", headers=RAW), 429, "overloaded.quota")
+
+
+# -- exhibits --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def exhibit(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exhibit")
+    case = exhibits.make_vault(folder, 1)
+    made, _ = exhibits.export(case, folder / "out")
+    return case, made.path.read_bytes()
+
+
+@pytest.fixture
+def believing(exhibit, settings):
+    """A service under the policy that the exhibit verifies under."""
+    with running(settings, policy=parse_policy(exhibit[0].policy_bytes)) as service:
+        yield Client(create_app(service))
+
+
+def test_the_verdict_on_an_exhibit_is_that_of_the_command(exhibit, believing):
+    case, data = exhibit
+    verdict = verify(believing, data)
+    assert (verdict["status"], verdict["exit_status"]) == ("verified", 0), verdict["reason"]
+    contents = read_contents(ZipContainer(io.BytesIO(data)))
+    judge = Judge(parse_policy(case.policy_bytes), now=datetime.now(UTC))
+    wanted = exhibit_to_json(judge_exhibit(contents, lambda _items: judge))
+    assert verdict == json.loads(json.dumps(wanted))
+
+
+def test_a_flipped_bit_of_an_exhibit_is_named(exhibit, believing):
+    data = bytearray(exhibit[1])
+    data[data.index(b"What this is")] ^= 1
+    verdict = verify(believing, bytes(data))
+    assert verdict["exit_status"] == 1
+    assert verdict["findings"][0]["path"] == "data/README.txt"
+
+
+def test_an_exhibit_before_a_time_and_with_steps(exhibit, believing):
+    verdict = verify(believing, exhibit[1], before="2020-01-01T00:00:00Z", steps="true")
+    assert verdict["exit_status"] == 6
+    assert verdict["records"]["records"][0]["steps"]
+
+
+def test_an_exhibit_of_which_there_is_too_much_unpacked(untouched):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        entry = zipfile.ZipInfo("x.exhibit/data/files/a")
+        entry.external_attr = 0o100644 << 16
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        file.writestr(entry, bytes(65 << 20) + random.Random(1).randbytes(1 << 20))
+    response = untouched.post("/v1/verify", content=out.getvalue(), headers=RAW)
+    problem(response, 413, "exhibit.too_large")
+
+
+def test_an_exhibit_whose_proofs_ask_for_too_much_work(exhibit, believing, monkeypatch):
+    monkeypatch.setattr(verification, "MAX_EXHIBIT_SERVICE_UNITS", 10_000)
+    response = believing.post("/v1/verify", content=exhibit[1], headers=RAW)
+    problem(response, 413, "exhibit.work")
+
+
+def test_a_file_digest_with_an_exhibit(exhibit, believing):
+    params = {"file_digest": "00" * 32}
+    response = believing.post("/v1/verify", content=exhibit[1], headers=RAW, params=params)
+    problem(response, 400, "usage.file_digest")
