@@ -79,14 +79,9 @@ def digest_router(service: Service, verification: Verification) -> APIRouter:
         """
         entry = parse_digest(digest)
         media_type = choose_media_type(request.headers.get("accept"), _OFFERED)
-        found = service.proof(entry)
-        headers = {**PRIVATE_HEADERS, "Vary": "Accept"}
-        name = digest[:16]
-        if media_type == TLOG_PROOF_MEDIA_TYPE:
-            return _file(_receipt(found), media_type, headers, f"{name}.tlog-proof")
-        if media_type == OTS_MEDIA_TYPE:
-            return _file(ots_file(found), media_type, headers, f"{name}.ots")
-        return _file(serialize_proof(found), PROOF_MEDIA_TYPE, headers, f"{name}.proof")
+        response = proof_file(service.proof(entry), media_type)
+        response.headers["Vary"] = "Accept"
+        return response
 
     return router
 
@@ -96,10 +91,26 @@ def parse_digest(text: str) -> bytes:
     return parse_hex(text, n_bytes=DIGEST_BYTES, what="digest")
 
 
-def _file(data: bytes, media_type: str, headers: dict[str, str], name: str) -> Response:
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    # Given as a header: FastAPI would add a charset to text.
-    return Response(data, headers={**headers, **disposition, "Content-Type": media_type})
+def proof_file(proof: Proof, media_type: str) -> Response:
+    """Return a proof as a file of that media type; any but the two others is the proof itself.
+
+    Raises:
+        IncompleteProofError: there is nothing yet to write it from.
+    """
+    if media_type == TLOG_PROOF_MEDIA_TYPE:
+        data, ending = _receipt(proof), "tlog-proof"
+    elif media_type == OTS_MEDIA_TYPE:
+        data, ending = ots_file(proof), "ots"
+    else:
+        data, ending, media_type = serialize_proof(proof), "proof", PROOF_MEDIA_TYPE
+    name = f"{proof.digest.hex()[:16]}.{ending}"
+    # The type is given as a header: FastAPI would add a charset to text.
+    headers = {
+        **PRIVATE_HEADERS,
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Type": media_type,
+    }
+    return Response(data, headers=headers)
 
 
 def _receipt(proof: Proof) -> bytes:

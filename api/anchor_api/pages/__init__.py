@@ -1,0 +1,1 @@
+"""The service's pages: what they say, and how it is written as HTML."""
