@@ -20,9 +20,11 @@ from tests.parts.proof_mutations import mutated
 from tests.parts.second_verifier import SecondVerifier, ask_first, summary
 from tests.vectors.verdict_vectors import FOLDER
 
+Difference = tuple[int, dict[str, Any], dict[str, Any]]
 
-def differences(seed: int, count: int, words: Counter[str]) -> list[dict[str, Any]]:
-    """Return the questions that the two verifiers answer differently."""
+
+def differences(seed: int, count: int, words: Counter[str]) -> list[Difference]:
+    """Return the questions that the two verifiers answer differently, with both answers."""
     vectors = [json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))]
     case = whole_case()
     found = []
@@ -35,9 +37,18 @@ def differences(seed: int, count: int, words: Counter[str]) -> list[dict[str, An
             one, other = summary(ask_first(question)), summary(second.ask(question))
             words[one.get("status", "not read")] += 1
             if one != other:
-                found.append({"number": number, "first": one, "second": other})
+                found.append((number, one, other))
         second.close()
     return found
+
+
+def _print_difference(name: str, one: Any, other: Any) -> None:
+    """Print what differs, row by row where both are lists of one length."""
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for position, (mine, theirs) in enumerate(zip(one, other, strict=True)):
+            _print_difference(f"{name}[{position}]", mine, theirs)
+    elif one != other:
+        print(f"  {name}: {str(one)[:400]}\n  {' ' * len(name)}  {str(other)[:400]}")
 
 
 def main(arguments: list[str]) -> int:
@@ -45,13 +56,10 @@ def main(arguments: list[str]) -> int:
     seed, count = (int(argument) for argument in [*arguments, *("0", "4000")[len(arguments) :]])
     words: Counter[str] = Counter()
     found = differences(seed, count, words)
-    for difference in found:
-        names = [
-            n for n in difference["first"] if difference["first"][n] != difference["second"].get(n)
-        ]
-        print(f"question {difference['number']} of seed {seed} differs in {', '.join(names)}")
-        for name in names:
-            print(f"  {name}: {difference['first'][name]} / {difference['second'].get(name)}")
+    for number, one, other in found:
+        print(f"question {number} of seed {seed}")
+        for name in sorted({*one, *other}):
+            _print_difference(name, one.get(name), other.get(name))
     counts = ", ".join(f"{word} {number}" for word, number in sorted(words.items()))
     print(f"{count} questions ({counts}), {len(found)} answered differently")
     return 1 if found else 0

@@ -4,6 +4,9 @@ export const MAX_OPENING_BYTES = 64;
 
 export const MAX_JSON_DEPTH = 32;
 
+/** Commas and opening brackets and braces outside of strings. */
+export const MAX_PROOF_JSON_VALUES = 131_072;
+
 export const MAX_PROOF_BYTES = 8 << 20;
 export const MAX_POLICY_BYTES = 4 << 20;
 export const MAX_INCLUSIONS = 64;
@@ -33,7 +36,7 @@ export const MAX_DER_OID_BYTES = 64;
 export const MAX_CERTIFICATES = 32;
 export const MAX_CERTIFICATE_BYTES = 32 << 10;
 export const MAX_CHAIN_LENGTH = 8;
-export const MAX_CHAIN_SIGNATURE_CHECKS = 64;
+export const MAX_CHAIN_SIGNATURE_CHECKS = 10;
 export const MAX_REVOCATION_BYTES = 2 << 20;
 export const MAX_OCSP_RESPONDERS = 4;
 
@@ -47,3 +50,18 @@ export const MAX_EVM_ACCOUNT_BYTES = 1024;
 export const MAX_RLP_DEPTH = 16;
 export const MAX_TRIE_NODES = 80;
 export const MAX_TRIE_NODE_BYTES = 1 << 20;
+
+/** The work of one verification (docs/spec/verification.md, step W). */
+export const MAX_WORK_UNITS = 600_000;
+export const UNITS_PER_OTS_BYTE = 4;
+export const UNITS_PER_BITCOIN_HEADER = 20;
+export const UNITS_PER_KECCAK_BLOCK = 150;
+export const UNITS_PER_RIPEMD160_BLOCK = 100;
+export const UNITS_PER_EVM_BYTE = 3;
+export const UNITS_PER_TOKEN = 2_000;
+export const UNITS_PER_CERTIFICATE = 300;
+export const UNITS_PER_OCSP_ANSWER = 1_000;
+export const UNITS_PER_CRL = 500;
+export const TOKEN_BYTES_PER_UNIT = 4;
+export const CRL_BYTES_PER_UNIT = 64;
+export const UNITS_PER_COSIGNATURE = 200;

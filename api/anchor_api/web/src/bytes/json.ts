@@ -21,12 +21,15 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Read one JSON document of at most `maxBytes`. */
-export function parseJson(data: Uint8Array | string, maxBytes: number, what: string): Json {
+/**
+ * Read one JSON document of at most `maxBytes`, and of at most `maxValues` commas and opening brackets
+ * and braces outside of strings.
+ */
+export function parseJson(data: Uint8Array | string, maxBytes: number, what: string, maxValues = Infinity): Json {
   const length = typeof data === "string" ? new TextEncoder().encode(data).length : data.length;
   if (length > maxBytes) throw new LimitExceededError(`${what} is longer than ${maxBytes} bytes`);
   const text = typeof data === "string" ? data : parseUtf8(data, what);
-  return new Parser(text, what).document();
+  return new Parser(text, what, maxValues).document();
 }
 
 const INTEGER = /-?(?:0|[1-9][0-9]*)/y;
@@ -40,10 +43,16 @@ class Parser {
   private at = 0;
   private readonly text: string;
   private readonly what: string;
+  private valuesLeft: number;
 
-  constructor(text: string, what: string) {
+  constructor(text: string, what: string, maxValues: number) {
     this.text = text;
     this.what = what;
+    this.valuesLeft = maxValues;
+  }
+
+  private count(): void {
+    if (--this.valuesLeft < 0) throw new LimitExceededError(`${this.what} holds too many values`);
   }
 
   document(): Json {
@@ -66,6 +75,7 @@ class Parser {
     const first = this.text[this.at];
     if (first === "{" || first === "[") {
       if (depth >= MAX_JSON_DEPTH) throw new LimitExceededError(`${this.what} is nested too deep`);
+      this.count();
       return first === "{" ? this.object(depth + 1) : this.array(depth + 1);
     }
     if (first === '"') return this.string();
@@ -117,6 +127,7 @@ class Parser {
     const next = this.text[this.at++];
     if (next === bracket) return true;
     if (next !== ",") throw this.error(`a comma or ${bracket} is wanted`);
+    this.count();
     this.blank();
     return false;
   }

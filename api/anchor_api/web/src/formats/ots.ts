@@ -7,7 +7,7 @@
 import { ripemd160, sha1 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { keccak_256 } from "@noble/hashes/sha3.js";
-import { compare, concat, reversed, toHex } from "../bytes/bytes.ts";
+import { compare, concat, fromBigInt, reversed, toHex } from "../bytes/bytes.ts";
 import { toUtf8 } from "../bytes/text.ts";
 import { FormatError, LimitExceededError } from "../errors.ts";
 import * as limits from "../limits.ts";
@@ -40,10 +40,13 @@ export interface Detached {
   readonly paths: readonly OtsPath[];
 }
 
-interface OpKind {
+/** What an operation is: the length that a digest has, and the bytes in a block of a slow one. */
+export interface OpKind {
   readonly name: string;
   readonly argument?: boolean;
   readonly digestBytes?: number;
+  /** Whether the digest may have been made of a file. */
+  readonly ofFiles?: boolean;
   readonly slow?: boolean;
   readonly run: (message: Uint8Array, argument: Uint8Array) => Uint8Array;
 }
@@ -53,20 +56,21 @@ const OPS = new Map<number, OpKind>([
   [0xf1, { name: "prepend", argument: true, run: (message, argument) => concat(argument, message) }],
   [0xf2, { name: "reverse", run: reversed }],
   [0xf3, { name: "hexlify", run: (message) => toUtf8(toHex(message)) }],
-  [0x02, { name: "sha1", digestBytes: 20, run: (message) => sha1(message) }],
-  [0x03, { name: "ripemd160", digestBytes: 20, slow: true, run: (message) => ripemd160(message) }],
-  [0x08, { name: "sha256", digestBytes: 32, run: (message) => sha256(message) }],
-  [0x67, { name: "keccak256", slow: true, run: (message) => keccak_256(message) }],
+  [0x02, { name: "sha1", digestBytes: 20, ofFiles: true, run: (message) => sha1(message) }],
+  [0x03, { name: "ripemd160", digestBytes: 20, ofFiles: true, slow: true, run: (message) => ripemd160(message) }],
+  [0x08, { name: "sha256", digestBytes: 32, ofFiles: true, run: (message) => sha256(message) }],
+  [0x67, { name: "keccak256", digestBytes: 32, slow: true, run: (message) => keccak_256(message) }],
 ]);
 
 const MAGIC = "004f70656e54696d657374616d7073000050726f6f6600bf89e2e884e89294";
 const PENDING = "83dfe30d2ef90c8e";
 const BITCOIN = "0588960d73d71901";
-const MORE = 0xff;
+/** Another item of the same node comes after this one. */
+export const MORE = 0xff;
 const NONE = new Uint8Array();
 
 /** A position in bytes that moves forward only. */
-class Reader {
+export class Reader {
   private at = 0;
   private readonly data: Uint8Array;
 
@@ -133,7 +137,7 @@ export function readDetached(data: Uint8Array): Detached {
   reader.take(MAGIC.length / 2);
   if (reader.number() !== 1n) throw new FormatError("an OpenTimestamps file of another version than 1");
   const kind = OPS.get(reader.byte());
-  if (kind?.digestBytes === undefined) throw new FormatError("no operation for a file's digest", "ots.file_op");
+  if (kind?.digestBytes === undefined || !kind.ofFiles) throw new FormatError("no operation for a file's digest", "ots.file_op");
   const digest = reader.take(kind.digestBytes);
   const tree = buildTree(reader, digest);
   reader.finish();
@@ -179,10 +183,15 @@ function newNode(message: Uint8Array): Node {
   return { message, ends: new Map(), branches: new Map() };
 }
 
-function branch(parent: Node, tag: number, reader: Reader, budget: Budget): Node {
+/** Read what an operation is and its argument; its tag was read. */
+export function readOp(tag: number, reader: Reader): { kind: OpKind; argument: Uint8Array } {
   const kind = OPS.get(tag);
   if (kind === undefined) throw new FormatError(`unknown operation tag ${tag.toString(16)}`, "ots.unknown_op");
-  const argument = kind.argument ? reader.bytes(1, limits.MAX_OTS_MESSAGE_BYTES) : NONE;
+  return { kind, argument: kind.argument ? reader.bytes(1, limits.MAX_OTS_MESSAGE_BYTES) : NONE };
+}
+
+function branch(parent: Node, tag: number, reader: Reader, budget: Budget): Node {
+  const { kind, argument } = readOp(tag, reader);
   budget.charge(kind, parent.message, argument);
   const key = `${tag} ${toHex(argument)}`;
   const known = parent.branches.get(key);
@@ -195,22 +204,25 @@ function branch(parent: Node, tag: number, reader: Reader, budget: Budget): Node
 }
 
 function attest(node: Node, reader: Reader): void {
+  const { tag, end, order } = readEnd(reader);
+  node.ends.set(`${tag} ${toHex(order)}`, { end, order: concat(parseTag(tag), order) });
+}
+
+/** Read an attestation: tag and payload; `order` is what those of one tag are sorted by. */
+export function readEnd(reader: Reader): { tag: string; end: OtsEnd; order: Uint8Array } {
   const tag = toHex(reader.take(8));
   const payload = reader.bytes(0, limits.MAX_OTS_PAYLOAD_BYTES);
   const inner = new Reader(payload);
-  let end: OtsEnd = { kind: "unknown", tag };
-  let order = payload;
   if (tag === PENDING) {
-    order = inner.bytes(0, limits.MAX_OTS_URI_BYTES);
-    end = { kind: "pending", uri: uriOf(order) };
+    const order = inner.bytes(0, limits.MAX_OTS_URI_BYTES);
+    const uri = uriOf(order);
     inner.finish();
-  } else if (tag === BITCOIN) {
-    const height = inner.number();
-    order = Uint8Array.from({ length: 8 }, (_, i) => Number((height >> BigInt(56 - 8 * i)) & 0xffn));
-    end = { kind: "bitcoin", height: Number(height) };
-    inner.finish();
+    return { tag, end: { kind: "pending", uri }, order };
   }
-  node.ends.set(`${tag} ${toHex(order)}`, { end, order: concat(parseTag(tag), order) });
+  if (tag !== BITCOIN) return { tag, end: { kind: "unknown", tag }, order: payload };
+  const height = inner.number();
+  inner.finish();
+  return { tag, end: { kind: "bitcoin", height: Number(height) }, order: fromBigInt(height, 8) };
 }
 
 function parseTag(tag: string): Uint8Array {

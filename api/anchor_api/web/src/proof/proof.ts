@@ -115,7 +115,8 @@ export interface Proof {
 
 /** Read a proof file; FormatError for anything that is none. */
 export function readProof(data: Uint8Array | string): Proof {
-  const fields = new Fields(parseJson(data, limits.MAX_PROOF_BYTES, "proof"), "proof");
+  const json = parseJson(data, limits.MAX_PROOF_BYTES, "proof", limits.MAX_PROOF_JSON_VALUES);
+  const fields = new Fields(json, "proof");
   const version = fields.integer("version");
   if (version !== 1)
     throw new FormatError(`proof: version ${version}, this release reads 1`, "format.unsupported_version");

@@ -11,13 +11,14 @@ import { readProof, type Attestation, type Proof } from "../proof/proof.ts";
 import { standingOf } from "./archive.ts";
 import { judgeOpenTimestamps, judgePaths } from "./bitcoin.ts";
 import { judgeEvm } from "./evm.ts";
-import { familyOf, guarded, judged, rootHashOf, rowOf, type JudgedRow, type Judgement } from "./judgement.ts";
+import { familyOf, guarded, judged, kindOf, rootHashOf, rowOf, type JudgedRow, type Judgement } from "./judgement.ts";
 import { judgeLog, logSteps, NO_LOG, type ReachedRoot } from "./log.ts";
 import type { Circumstances, OtsQuestion, ProofQuestion } from "./question.ts";
 import { judgeToken, settleTokens, type TokenFinding } from "./rfc3161.ts";
 import { answerBefore, boundsByFamily, exitStatus, headlineOf, orderRows, sumStatus } from "./summary.ts";
 import type { LogVerdict, Status, Step, Verdict } from "./verdict.ts";
 import { judgeWitness } from "./witness.ts";
+import { affordable, OVER_BUDGET } from "./work.ts";
 
 const BARE_WARNING = "a bare digest: whoever has the file can look it up in the log";
 const SHA1_WARNING = "SHA-1 is broken: two different files can share this digest";
@@ -81,37 +82,50 @@ function openingSteps({ opening, digest }: Proof, fileDigest: Uint8Array | undef
   return [{ number: "1", title: "from the file to the digest", lines }];
 }
 
-/** Steps 4 to 9: judge each row alone, then settle the tokens that lean on others. */
-function judgeRows(proof: Proof, reached: readonly ReachedRoot[], { policy, facts = {}, now }: Circumstances): JudgedRow[] {
-  const time = microsOf(now);
-  const judge = (attestation: Attestation): Judgement | TokenFinding => {
+/** Steps 4 to 9: judge each row that the work allows alone, then settle the tokens that lean on others. */
+function judgeRows(proof: Proof, reached: readonly ReachedRoot[], question: Circumstances): JudgedRow[] {
+  const joins = (attestation: Attestation): boolean => {
     const root = rootHashOf(attestation);
-    if (root !== null && !reached.some(({ rootHash }) => equal(rootHash, root)))
+    return root !== null && reached.some(({ rootHash }) => equal(rootHash, root));
+  };
+  const paid = affordable(proof.attestations.filter(joins));
+  const judge = (attestation: Attestation): Judgement | TokenFinding => {
+    if (rootHashOf(attestation) === null) return judgeAbsent(attestation);
+    if (!joins(attestation))
       return judged("failed", "attestation.root_unreached", "is for a root hash that no inclusion proof leads to");
-    switch (attestation.kind) {
-      case "rfc3161":
-        return judgeToken(attestation, reached, policy);
-      case "evm":
-        return judgeEvm(attestation, policy, facts);
-      case "opentimestamps":
-        return judgeOpenTimestamps(attestation, policy, facts);
-      case "witness":
-        return judgeWitness(attestation, policy, time);
-      case "expected":
-        return judged("pending", "expected", attestation.note || "not there yet", { by: attestation.by });
-      case "unknown":
-        return judged(
-          "not_checked", "attestation.kind_unknown",
-          `this release does not know attestations of kind ${JSON.stringify(attestation.name)}`,
-          { by: attestation.name },
-        );
-    }
+    return paid.has(attestation) ? judgeEvidence(attestation, reached, question) : OVER_BUDGET;
   };
   const found = proof.attestations.map((attestation) => ({
     row: { attestation, family: familyOf(attestation) },
     found: guarded(() => judge(attestation)),
   }));
-  return settleTokens(found, policy, time);
+  return settleTokens(found, microsOf(question.now));
+}
+
+function judgeEvidence(
+  attestation: Attestation, reached: readonly ReachedRoot[], { policy, facts = {}, now }: Circumstances,
+): Judgement | TokenFinding {
+  switch (attestation.kind) {
+    case "rfc3161":
+      return judgeToken(attestation, reached, policy);
+    case "evm":
+      return judgeEvm(attestation, policy, facts);
+    case "opentimestamps":
+      return judgeOpenTimestamps(attestation, policy, facts);
+    case "witness":
+      return judgeWitness(attestation, policy, microsOf(now));
+    default:
+      return judgeAbsent(attestation);
+  }
+}
+
+/** Step 9. */
+function judgeAbsent(attestation: Attestation): Judgement {
+  if (attestation.kind === "expected")
+    return judged("pending", "expected", attestation.note || "not there yet", { by: attestation.by });
+  const by = kindOf(attestation);
+  const reason = `this release does not know attestations of kind ${JSON.stringify(by)}`;
+  return judged("not_checked", "attestation.kind_unknown", reason, { by });
 }
 
 function withoutSha1(judgement: Judgement): Judgement {

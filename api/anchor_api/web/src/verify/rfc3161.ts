@@ -1,18 +1,19 @@
 /** Step 5: time-stamp tokens of RFC 3161 authorities. */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { equal, toHex } from "../bytes/bytes.ts";
+import { compare, equal, toHex } from "../bytes/bytes.ts";
 import { toUtf8 } from "../bytes/text.ts";
 import { ceilSecond, dayText, seconds, SECOND, utcText, type Micros } from "../bytes/time.ts";
 import { FalseError } from "../errors.ts";
+import { inclusionSteps, leafHash, rootFromPath } from "../formats/merkle.ts";
 import { noteText, type SignedNote } from "../formats/note.ts";
 import { revocationOf, type RevocationStatus } from "../formats/revocation.ts";
 import { parseToken, verifyToken, type Token } from "../formats/tsp.ts";
 import type { Certificate } from "../formats/x509.ts";
 import { earliestEnd } from "../formats/x509_path.ts";
 import type { Authority, Policy } from "../proof/policy.ts";
-import type { Rfc3161Attestation } from "../proof/proof.ts";
+import type { Attestation, Rfc3161Attestation } from "../proof/proof.ts";
 import { guarded, judged, rootHashOf, type JudgedRow, type Judgement } from "./judgement.ts";
-import { reachRoot, type ReachedRoot } from "./log.ts";
+import type { ReachedRoot } from "./log.ts";
 import type { Step } from "./verdict.ts";
 
 /** A token that its authority made; whether it still counts is not settled (5.4). */
@@ -127,41 +128,72 @@ export interface UnsettledRow {
   readonly found: Judgement | TokenFinding;
 }
 
-/** Step 5.4: decide which tokens still count, given what the other rows show, until nothing changes. */
-export function settleTokens(found: readonly UnsettledRow[], policy: Policy, now: Micros): JudgedRow[] {
-  const settled = found.map(({ row, found: item }): JudgedRow | null => ("status" in item ? { ...row, judgement: item } : null));
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const [i, { row, found: item }] of found.entries()) {
-      if (settled[i] !== null || "status" in item || row.attestation.kind !== "rfc3161") continue;
-      const others = settled.filter((one) => one !== null);
-      const judgement = settle(row.attestation, item, others, policy, now);
-      if (judgement === null) continue;
-      settled[i] = { ...row, judgement };
-      changed = true;
-    }
-  }
-  return found.map(({ row, found: item }, i) => settled[i] ?? { ...row, judgement: lapsed(item as TokenFinding) });
+/** A token that counts only if another row shows that it existed by a time. */
+interface Waiting {
+  readonly at: number;
+  readonly finding: TokenFinding;
+  readonly deadline: Micros;
+  /** Root hashes, hex, that the token's own inclusions lead to. */
+  readonly roots: ReadonlySet<string>;
 }
 
-/** Return what a token is worth, or null where nothing shows yet that it existed in time. */
-function settle(
-  { token, inclusions }: Rfc3161Attestation, finding: TokenFinding, rows: readonly JudgedRow[], policy: Policy, now: Micros,
-): Judgement | null {
-  const { ifItCounts, chainEnd, compromisedAt: compromised } = finding;
-  const deadline = earliest([...(compromised === null ? [] : [compromised]), ...(now > chainEnd ? [chainEnd] : [])]);
-  if (deadline === null) return ifItCounts;
-  const digest = sha256(token);
-  for (const inclusion of inclusions) {
-    const root = guarded(() => reachRoot(digest, inclusion, policy));
-    if ("status" in root) continue;
-    const witness = rows.find(({ attestation, judgement }) => {
-      const other = rootHashOf(attestation);
-      return judgement.time !== null && judgement.time <= deadline && other !== null && equal(other, root.rootHash);
-    });
-    if (witness !== undefined) return leaning(ifItCounts, witness.judgement);
+/**
+ * Step 5.4: decide which tokens still count, given what the other rows show, until nothing changes.
+ * Rows that may set the headline are leaned on first, so that the order of rows says nothing.
+ */
+export function settleTokens(found: readonly UnsettledRow[], now: Micros): JudgedRow[] {
+  const settled = new Map<number, JudgedRow>();
+  let waiting: Waiting[] = [];
+  for (const [at, { row, found: item }] of found.entries()) {
+    const deadline = "status" in item ? null : deadlineOf(item, now);
+    if ("status" in item) settled.set(at, { ...row, judgement: item });
+    else if (deadline === null) settled.set(at, { ...row, judgement: item.ifItCounts });
+    else waiting.push({ at, finding: item, deadline, roots: ownRoots(row.attestation) });
   }
-  return null;
+  for (const anyRow of [false, true]) {
+    let fresh = [...settled.values()];
+    while (fresh.length > 0 && waiting.length > 0) {
+      const shown = fresh.filter(({ judgement }) => anyRow || judgement.headline);
+      const leaned = waiting.map((token) => ({ token, support: supportOf(token, shown) }));
+      fresh = leaned.flatMap(({ token: { at, finding }, support }) =>
+        support === null ? [] : [{ ...found[at]!.row, judgement: leaning(finding.ifItCounts, support.judgement) }],
+      );
+      const done = leaned.filter(({ support }) => support !== null);
+      done.forEach(({ token }, i) => settled.set(token.at, fresh[i]!));
+      waiting = leaned.filter(({ support }) => support === null).map(({ token }) => token);
+    }
+  }
+  for (const { at, finding } of waiting) settled.set(at, { ...found[at]!.row, judgement: lapsed(finding) });
+  return found.map((_, at) => settled.get(at)!);
+}
+
+/** Return the time by which a token must be shown to have existed, or null if it need not. */
+function deadlineOf({ chainEnd, compromisedAt: compromised }: TokenFinding, now: Micros): Micros | null {
+  return earliest([...(compromised === null ? [] : [compromised]), ...(now > chainEnd ? [chainEnd] : [])]);
+}
+
+/** Return the root hashes that the token's own inclusions lead to; their hashes decide alone. */
+function ownRoots(attestation: Attestation): Set<string> {
+  const roots = new Set<string>();
+  if (attestation.kind !== "rfc3161") return roots;
+  const leaf = leafHash(sha256(attestation.token));
+  for (const { leafIndex, treeSize, hashes } of attestation.inclusions) {
+    const root = guarded(() => rootFromPath(leaf, inclusionSteps(leafIndex, treeSize, hashes)));
+    if (root instanceof Uint8Array) roots.add(toHex(root));
+  }
+  return roots;
+}
+
+/** Return the earliest row that shows that a token existed in time, or null. */
+function supportOf({ deadline, roots }: Waiting, rows: readonly JudgedRow[]): JudgedRow | null {
+  const fit = rows.filter(({ attestation, judgement: { time } }) => {
+    const root = rootHashOf(attestation);
+    return time !== null && time <= deadline && root !== null && roots.has(toHex(root));
+  });
+  const before = (a: JudgedRow, b: JudgedRow): boolean =>
+    a.judgement.time! < b.judgement.time! ||
+    (a.judgement.time === b.judgement.time && compare(toUtf8(a.judgement.by), toUtf8(b.judgement.by)) < 0);
+  return fit.reduce<JudgedRow | null>((least, row) => (least === null || before(row, least) ? row : least), null);
 }
 
 function leaning(token: Judgement, other: Judgement): Judgement {
