@@ -1,6 +1,6 @@
 """What every test gets: a clean environment, no network, the independent vectors, `require`.
 
-* ``VESTIGE_*`` variables of the person's shell are dropped: no setting leaks into a test.
+* ``VESTIGE_*`` variables of the person's shell and ``COLUMNS`` are dropped: none leaks into a test.
   ``VESTIGE_VECTORS`` stays (it names the folder of the independent vectors), and
   ``VESTIGE_REQUIRE_ALL=1`` (a missing real part fails instead of skipping) is read before it goes.
 * Python sockets reach loopback and Unix addresses only; anything else raises
@@ -38,6 +38,8 @@ def _clean_environment() -> bool:
         os.environ[_REQUIRE_KEPT] = "1"
     for name in [n for n in os.environ if n.startswith("VESTIGE_") and n not in _KEPT]:
         del os.environ[name]
+    # Set by pytest-xdist in its workers; the command line breaks lines at it.
+    os.environ.pop("COLUMNS", None)
     return os.environ.get(_REQUIRE_KEPT) == "1"
 
 

@@ -74,7 +74,10 @@ def print_sentence(out: Output, sentence: str, status: Status) -> None:
     if width(text) + 2 + width(sign.text) <= out.columns():
         out.line(padded(text, room), sign)
     else:
-        out.line(text)
+        first, *rest = _wrapped(text, out.columns() - len(_INDENT))
+        out.line(first)
+        for line in rest:
+            out.line(_INDENT, line)
         out.line(_INDENT, sign)
 
 
@@ -129,10 +132,10 @@ def sentence_of(verdict: Verdict, name: str, *, digest_only: bool = False) -> st
     if verdict.headline is not None and verdict.status is Status.VERIFIED:
         return f"{what} existed before {shown_time(verdict.headline.existed_before)} UTC"
     if verdict.status is Status.FAILED:
-        return f"{name}: {verdict.reason}"
+        return f"{name}: {shortened(verdict.reason)}"
     if verdict.status is Status.PENDING:
         return f"{name}: nothing is verified yet, nothing is false"
-    return f"{name}: {verdict.reason}"
+    return f"{name}: {shortened(verdict.reason)}"
 
 
 def _rows(verdict: Verdict) -> Iterator[Row]:
