@@ -40,6 +40,7 @@ _ASCII: Final = {
     ord("●"): "*", ord("│"): "|", ord("├"): "|", ord("┤"): "|", ord("┼"): "+",
     ord("╭"): ".", ord("╮"): ".", ord("┬"): ".", ord("╰"): "'", ord("╯"): "'", ord("┴"): "'",
 }  # fmt: skip
+COLUMNS_VARIABLE: Final = "_VESTIGE_COLUMNS"
 _DIM: Final = "2"
 _BOLD: Final = "1"
 
@@ -195,9 +196,12 @@ class Output:
         return True
 
     def columns(self) -> int:
-        """Return how wide a line of the result may be; in a pipe only ``COLUMNS`` bounds it."""
+        """Return how wide a line of the result may be; in a pipe there is no bound.
+
+        Another process of ours that shows what it reads from the pipe says how wide it is.
+        """
         if not self.is_terminal(self.stdout):
-            asked = self._environ.get("COLUMNS", "")
+            asked = self._environ.get(COLUMNS_VARIABLE, "")
             return int(asked) if asked.isascii() and asked.isdigit() and int(asked) else 1 << 16
         return shutil.get_terminal_size((100, 24)).columns
 

@@ -24,6 +24,8 @@ _USUALLY: Final = {
     "evm": "usually within an hour",
     "bitcoin": "usually within 12 hours",
 }
+# What backends call their parties (``rfc3161:digicert``), in a reader's words.
+_PARTIES: Final = {"rfc3161": "authority", "evm": "chain"}
 # The four signs, and what a reader or a font may take for one of them. The ellipsis is apart: our
 # own sentences shorten digests with it.
 _ELLIPSES: Final = frozenset("…⋯‥⋰")
@@ -60,7 +62,9 @@ def without_signs(text: str) -> str:
 
 def expected_words(row: ExpectedAttestation) -> str:
     """Return who is expected to attest, and when: ``calendar alice; usually within 12 hours``."""
-    return pending_words(row.by.replace(":", " ", 1), row.family, row.expected_at)
+    kind, colon, name = row.by.partition(":")
+    by = f"{_PARTIES.get(kind, kind)} {name}" if colon else row.by
+    return pending_words(by, row.family, row.expected_at)
 
 
 def promised_words(calendar: str) -> str:

@@ -98,12 +98,13 @@ def _status(args: argparse.Namespace, out: Output) -> int:
     backends = anchoring.get("backends", ())
     columns = _columns(backend.get("name") for backend in backends)
     for backend in backends:
-        final = (backend.get("last_final") or {}).get("tree_size", "–")
+        size = (backend.get("last_final") or {}).get("tree_size")
+        final = "nothing final yet" if size is None else f"final up to {size:,}"
         out.line(
             "  ",
             padded(str(backend.get("name")), columns),
             padded(str(backend.get("state")), _STATE_COLUMNS),
-            f"final up to {final}; {backend.get('pending', 0)} pending",
+            f"{final}; {backend.get('pending', 0)} pending",
         )
         if backend.get("last_error"):
             out.line(f"    last error: {backend['last_error']}")

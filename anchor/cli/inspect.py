@@ -13,12 +13,12 @@ from typing import Any
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy, load_policy, now
 from anchor.cli._output import Output, dim, word
-from anchor.cli._peer_words import family_word, peer_words, without_signs
+from anchor.cli._peer_words import expected_words, family_word, peer_words, without_signs
 from anchor.cli._redo import with_commands
 from anchor.client.evidence import Evidence, load_evidence
 from anchor.errors import UsageError
 from anchor.proof.codec import proof_to_json
-from anchor.proof.proof import Proof
+from anchor.proof.proof import ExpectedAttestation, Proof
 from anchor.verify.judge import Judge
 from anchor.verify.report import verdict_to_json
 from anchor.verify.verdict import Status, Step, Verdict
@@ -77,6 +77,8 @@ def _print(out: Output, evidence: Evidence, verdict: Verdict) -> None:
         out.line("")
         by = peer_words(row.judgement.by or row.attestation.kind)
         out.line(f"row {number}  {family_word(row.family)}, {by}  ", word(row.status))
+        if isinstance(row.attestation, ExpectedAttestation):
+            out.line(f"  {expected_words(row.attestation)}")
         out.line(f"  {without_signs(row.judgement.reason)}")
         if root_hash is not None:
             out.line(f"  for root hash {root_hash.hex()}")

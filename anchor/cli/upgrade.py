@@ -72,15 +72,9 @@ def _report(
 ) -> tuple[int, dict[str, Any]]:
     """Say what became of one proof, trouble in any case; write its ``.ots`` if that is wanted."""
     result: dict[str, Any] = {"path": str(path), "changed": False, "error": None}
-    try:
-        if isinstance(found, VestigeError):
-            raise found
-        if ots:
-            write_ots_beside(path, found.proof)
-    except VestigeError as error:
-        out.error(about(path, error))
-        status = _exit_status.exit_status_of(error)
-        return status, {**result, "error": error_to_json(error)}
+    if isinstance(found, VestigeError):
+        out.error(about(path, found))
+        return _exit_status.exit_status_of(found), {**result, "error": error_to_json(found)}
     for reason in found.dropped:
         out.warn(f"{path}: left out what is false: {without_signs(reason)}")
     for reason in found.left_out:
@@ -88,8 +82,8 @@ def _report(
     if each:
         out.line(padded(f"{path}  {_words(found)}", 72), word(found.verdict.status))
     failed = found.verdict.status is Status.FAILED
-    return _exit_status.FAILED if failed or found.dropped else _exit_status.OK, {
-        **result,
+    status = _exit_status.FAILED if failed or found.dropped else _exit_status.OK
+    result |= {
         "changed": found.changed,
         "gained": [attestation.kind for attestation in found.gained],
         "dropped": list(found.dropped),
@@ -97,6 +91,14 @@ def _report(
         "complete": found.complete,
         "status": found.verdict.status.value,
     }
+    if ots:
+        try:
+            write_ots_beside(path, found.proof)
+        except VestigeError as error:
+            out.error(about(path, error))
+            result["error"] = error_to_json(error)
+            status = _exit_status.worst_status([status, _exit_status.exit_status_of(error)])
+    return status, result
 
 
 def _words(upgraded: Upgraded) -> str:

@@ -99,7 +99,7 @@ def test_stamp_upgrade_verify(stage: Stage, vestige: Terminal):
     policy = vestige.policy(stage)
     fresh = vestige("verify", "cat.png", "--policy", policy)
     assert fresh.status == 3
-    assert "rfc3161 demo; usually within a minute" in fresh.out
+    assert "authority demo; usually within a minute" in fresh.out
 
     stage.service.anchorer.force()
     waited = vestige.shell("stamp", "cat.png", "--wait", "final", "--timeout", 60)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from anchor.cli._output import COLUMNS_VARIABLE
 from anchor.errors import LogIntegrityError
 
 _CHILD: Final = """
@@ -62,9 +63,8 @@ def run_offline(words: Sequence[str], *, folder: Path, columns: int | None = Non
         LogIntegrityError: the process loaded network code, so that its word is not what it seems.
     """
     environment = {k: v for k, v in os.environ.items() if not k.startswith("VESTIGE_")}
-    environment.pop("COLUMNS", None)
     if columns is not None:
-        environment["COLUMNS"] = str(columns)
+        environment[COLUMNS_VARIABLE] = str(columns)
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, *words],
         cwd=folder,

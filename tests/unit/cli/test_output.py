@@ -8,6 +8,7 @@ import json
 import pytest
 
 from anchor.cli._output import (
+    COLUMNS_VARIABLE,
     SIGNS,
     Output,
     Painted,
@@ -138,7 +139,7 @@ def test_short_digest_is_eight_digits_and_an_ellipsis():
     assert short(bytes.fromhex("a1b2c3d4e5")) == "a1b2c3d4…"
 
 
-def test_a_pipe_is_as_wide_as_columns_says_and_else_without_bound():
+def test_a_pipe_is_as_wide_as_who_reads_it_says_and_else_without_bound():
     for said, columns in (("90", 90), ("", 1 << 16), ("0", 1 << 16), ("x", 1 << 16)):
-        out = Output(stdout=Terminal(tty=False), environ={"COLUMNS": said})
+        out = Output(stdout=Terminal(tty=False), environ={COLUMNS_VARIABLE: said, "COLUMNS": "7"})
         assert out.columns() == columns

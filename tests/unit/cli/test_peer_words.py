@@ -106,7 +106,8 @@ def test_what_is_harmless_stays():
 
 def test_expected_words_give_the_time_where_it_is_known():
     row = ExpectedAttestation("evm", "evm:1", NOW)
-    assert expected_words(row).startswith("evm 1; usually within an hour, expected by 2026-11-23 ")
+    words = expected_words(row)
+    assert words.startswith("chain 1; usually within an hour, expected by 2026-11-23 ")
     assert expected_words(ExpectedAttestation("new", "", None)) == "not there yet"
 
 

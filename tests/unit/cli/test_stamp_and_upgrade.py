@@ -147,3 +147,17 @@ def test_columns_of_the_service_hold_its_longest_name(run, fake):
     for verb, column in (("status", "idle"), ("rounds", "final")):
         lines = run("admin", verb).out.splitlines()[-2:]
         assert len({line.index(f" {column} ") for line in lines}) == 1
+
+
+def test_an_upgrade_is_told_although_there_is_no_ots_file_yet(run, desk, fake):
+    ran = run("upgrade", desk.file, "--ots", "--policy", desk.policy)
+    assert "error: " not in ran.err
+    bare = replace(desk.case.proof, attestations=())
+    desk.write_proof(bare)
+    ran = run("upgrade", desk.file, "--ots", "--policy", desk.policy)
+    assert ran.status == 3
+    assert "cat.png.proof  nothing new; no evidence" in ran.out
+    assert "cat.png.proof: no calendar has attested to this proof yet" in ran.err
+    again = run("upgrade", desk.file, "--ots", "--policy", desk.policy, "--json").json["proofs"][0]
+    assert (again["error"]["code"], again["exit_status"]) == ("ots.no_attestation", 3)
+    assert again["status"] == "not_checked"
