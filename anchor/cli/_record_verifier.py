@@ -6,10 +6,9 @@ only what was named is printed. Several records, and a folder of them, are print
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anchor.cli import _exit_status
 from anchor.cli._ladder import print_below, print_sentence, sentence_of
@@ -29,9 +28,6 @@ from anchor.verify.records import RecordsVerdict, judge_records
 from anchor.verify.report import records_to_json, verdict_to_json
 from anchor.verify.verdict import Status, Verdict
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
 
 class RecordVerifier:
     """Judges records under the policy, time and facts of one :class:`Verifier`."""
@@ -48,23 +44,19 @@ class RecordVerifier:
         named = self._load(paths, proof=self._args.proof)
         results = [self._verifier.failed(str(path), error) for path, error in named.failures]
         around = self._load(_siblings(paths)) if named.files else LoadedRecords((), ())
-        for path, error in around.failures:
-            self._out.warn(f"not read with it: {error.message}", None if path else error.hint)
-        projects: dict[str, list[RecordFile]] = {}
-        for file in named.files:
-            projects.setdefault(file.item.record.place.project, []).append(file)
-        for files in projects.values():
-            results += self._judge_given(files, around.files, brief=len(paths) > 1)
+        for _, error in around.failures:
+            self._out.warn(f"not read with it: {error.message}", error.hint)
+        others = _by_project(around.files)
+        for project, files in _by_project(named.files).items():
+            beside = others.get(project, [])
+            results += self._judge_given(files, beside, brief=len(paths) > 1)
         return results
 
     def folder(self, folder: Path) -> list[Result]:
         """Judge the records of a folder as one list for each project; none if there are none."""
         loaded = self._load(record_paths(folder))
         results = [self._verifier.failed(str(path), error) for path, error in loaded.failures]
-        projects: dict[str, list[RecordFile]] = {}
-        for file in loaded.files:
-            projects.setdefault(file.item.record.place.project, []).append(file)
-        for files in projects.values():
+        for files in _by_project(loaded.files).values():
             whole, silent = self._judge(files)
             paths = {file.item.record.digest: file.path for file in files}
             print_list(self._out, whole, len({path.parent for path in paths.values()}))
@@ -81,7 +73,7 @@ class RecordVerifier:
     def naming(self, path: Path) -> Result | None:
         """Judge what the records of the vault around a file say of it; None if they do not name it.
 
-        Of several records that name it, the one that is shown to be the oldest counts.
+        Of several records that name it, the one that is verified to be the oldest counts.
         """
         paths = vault_records_above(path)
         if not paths:
@@ -90,19 +82,23 @@ class RecordVerifier:
         loaded = self._load(paths)
         for _, error in loaded.failures:
             self._out.warn(error.message, error.hint)
-        if not any(file_number(file.item.record, sha256) is not None for file in loaded.files):
-            return None
-        whole, silent = self._judge(loaded.files)
-        found = list(records_naming(whole.verdicts, sha256))
+        found: list[tuple[Verdict, int, RecordsVerdict, list[VestigeError]]] = []
+        for files in _by_project(loaded.files).values():
+            if any(file_number(file.item.record, sha256) is not None for file in files):
+                whole, silent = self._judge(files)
+                named = records_naming(whole.verdicts, sha256)
+                found += [(verdict, number, whole, silent) for verdict, number in named]
         if not found:
             return None
-        verdict, number = min(found, key=lambda item: _age(item[0]))
+        verdict, number, whole, silent = min(found, key=lambda item: _age(item[0]))
         print_record(self._out, verdict, whole, str(path), file=(str(path), number))
         if self._args.steps:
             print_steps(self._out, verdict)
         result = self._result(path, verdict, whole, silent)
         result["named_by"] = [
-            {"seq": each.record.record.seq, "file": entry} for each, entry in found if each.record
+            {"seq": each.record.record.seq, "file": entry}
+            for each, entry, *_ in found
+            if each.record
         ]
         return result
 
@@ -212,8 +208,16 @@ def _verdict_of(file: RecordFile, whole: RecordsVerdict) -> Verdict | None:
     return next((each for each in whole.verdicts if digest_of(each) == digest), None)
 
 
-def _age(verdict: Verdict) -> tuple[bool, datetime | int]:
-    """Order verdicts: those with a headline first, the earliest first."""
-    if verdict.headline is None:
-        return True, verdict.record.record.seq if verdict.record else 0
-    return False, verdict.headline.existed_before
+def _by_project(files: Iterable[RecordFile]) -> dict[str, list[RecordFile]]:
+    projects: dict[str, list[RecordFile]] = {}
+    for file in files:
+        projects.setdefault(file.item.record.place.project, []).append(file)
+    return projects
+
+
+def _age(verdict: Verdict) -> tuple[bool, float, int]:
+    """Order verdicts: those that are verified first, the earliest bound first."""
+    seq = verdict.record.record.seq if verdict.record else 0
+    if verdict.status is not Status.VERIFIED or verdict.headline is None:
+        return True, 0, seq
+    return False, verdict.headline.existed_before.timestamp(), seq

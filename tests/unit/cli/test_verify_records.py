@@ -309,6 +309,19 @@ def test_two_projects_in_one_folder_are_two_lists(run, work):
     assert value["exit_status"] == 0
 
 
+def test_records_of_another_project_beside_it_touch_nothing(run, work):
+    paths = write_records(work / "all", ITEMS, proofs=".")
+    other = Project(project="ff" * 16)
+    other.genesis()
+    (path,) = write_records(work / "more", proven(other.records), proofs=".")
+    path.rename(work / "all" / "00000000-other.sdjwt")
+    ran = run("verify", paths[5])
+    assert ran.status == 0
+    assert ran.out.splitlines()[-1].startswith("  complete up to record 8")
+    (work / "all" / "two.png").write_bytes(b"two")
+    assert run("verify", work / "all" / "two.png").status == 5, "no vault is around it"
+
+
 def test_folder_without_anything_to_verify(run, work):
     (work / "cat.png").write_bytes(b"cat")
     ran = run("verify", work)
@@ -333,6 +346,32 @@ def test_file_of_a_vault_is_judged_by_the_record_that_names_it(run, work):
         {"seq": 7, "file": 0},
         {"seq": 8, "file": 0},
     ]
+
+
+def test_file_of_a_vault_rests_on_a_record_that_is_verified_if_there_is_one(run, work):
+    project = Project()
+    project.genesis()
+    for key in (CREATOR, Key("next")):
+        project.add("sketch", files=[file_entry("four")], key=key)
+        if key == CREATOR:
+            project.rotate(CREATOR, Key("next"), "2026-11-23T09:00:00Z")
+    early, late = proven(project.records[:3]), proven(project.records[3:])
+    paths = write_vault(work, [*early, *late])
+    assert run("verify", paths[1]).status == 4, "its key was compromised before"
+    (work / "four.png").write_bytes(b"four")
+    ran = run("verify", "four.png")
+    assert ran.status == 0
+    assert "four.png is file 0 of record 3" in ran.out
+
+
+def test_file_that_lies_beside_records_of_two_projects(run, work):
+    other = Project(project="ff" * 16)
+    other.genesis()
+    write_vault(work)
+    (path,) = write_records(work / "more", proven(other.records), proofs=".")
+    path.rename(work / ".vestige" / "records" / "00000000-other.sdjwt")
+    (work / "two.png").write_bytes(b"two")
+    assert run("verify", "two.png").status == 0
 
 
 def test_file_that_no_record_names_has_no_evidence(run, work):
