@@ -19,6 +19,7 @@ import errno
 import hashlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,10 @@ _RESERVE_BYTES: Final = 8 << 20
 _HEAD_BYTES: Final = 64
 # Larger files are flushed as they come; smaller ones together, when all are written.
 _FLUSHED_LAST_BYTES: Final = 256 << 10
+# From this size on the two digests are computed by two threads.
+_PARALLEL_BYTES: Final = 32 << 20
+_BLOCKS_AHEAD: Final = 4
+_HOLE: Final = bytes(_BLOCK_BYTES)
 _MAX_OPEN: Final = 256
 _NEW_FILE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _FICLONE: Final = 0x40049409  # linux/fs.h
@@ -250,20 +255,41 @@ def _copy(source: Source, target: int) -> KeptObject:
     else:
         _want_room(target, size)
         blocks = _copied(source.descriptor, target, size)
-    sha256, sha3, read, head = hashlib.sha256(), hashlib.sha3_256(), 0, b""
-    for block in blocks:
-        head = head or block[:_HEAD_BYTES]
-        sha256.update(block)
-        sha3.update(block)
-        read += len(block)
+    sha256, sha3, read, head = _hash(blocks, size)
     if read != size or _version(os.fstat(source.descriptor)) != _version(source.status):
         raise StoreConflictError(
             f"{source.path} changed while it was read",
             code="file.changed",
             hint="record it when whatever writes it has finished",
         )
-    media_type = _media_type(head, source.name)
-    return KeptObject(sha256.digest(), sha3.digest(), size, media_type)
+    return KeptObject(sha256, sha3, size, _media_type(head, source.name))
+
+
+def _hash(blocks: Iterator[bytes], size: int) -> tuple[bytes, bytes, int, bytes]:
+    """Return SHA-256, SHA3-256, how many bytes there were, and the first of them.
+
+    The two digests of a large file are computed side by side, as SHA3 takes longer than all else.
+    """
+    sha256, sha3, read, head = hashlib.sha256(), hashlib.sha3_256(), 0, b""
+    with contextlib.ExitStack() as stack:
+        update: Callable[[bytes], object] = sha3.update
+        if size >= _PARALLEL_BYTES:
+            from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415 - rarely used
+
+            other = stack.enter_context(ThreadPoolExecutor(1))
+            waiting: deque[Future[None]] = deque()
+
+            def update(block: bytes) -> None:
+                waiting.append(other.submit(sha3.update, block))
+                if len(waiting) > _BLOCKS_AHEAD:
+                    waiting.popleft().result()
+
+        for block in blocks:
+            head = head or block[:_HEAD_BYTES]
+            update(block)
+            sha256.update(block)
+            read += len(block)
+    return sha256.digest(), sha3.digest(), read, head
 
 
 def _media_type(head: bytes, name: str) -> str:
@@ -296,8 +322,12 @@ def _blocks(descriptor: int, size: int) -> Iterator[bytes]:
 
 def _copied(source: int, target: int, size: int) -> Iterator[bytes]:
     for block in _blocks(source, size):
-        _write_all(target, block)
+        if block == _HOLE[: len(block)]:
+            os.lseek(target, len(block), os.SEEK_CUR)  # a hole of the file stays one
+        else:
+            _write_all(target, block)
         yield block
+    os.ftruncate(target, os.lseek(target, 0, os.SEEK_CUR))
 
 
 def _write_all(target: int, data: bytes) -> None:
