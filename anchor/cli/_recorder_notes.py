@@ -111,10 +111,12 @@ Asks nobody. `--json`: `project`, `folder`, `server`, `records`, `kinds`, `newes
 Writes `NAME.exhibit.zip` ([exhibit.md](exhibit.md)). Everything is shown unless you choose
 otherwise; genesis and key records always are. A withheld record stays in the list as a numbered
 stub with its digest. The list of files is signed with your signing key. The same vault, choice and
-policy give the same bytes.
+policy give the same bytes. `VESTIGE_PDF_PASSPHRASE_FILE` names a file with the passphrase of
+`--pdf-certificate`; on a terminal you are asked.
 
-`--json`: `path`, `bundle`, `size`, `files`, `signed_by`, `status` (of the records under the
-policy), `shown`, `withheld`, `withheld_fields`, `files_withheld`, `open_proofs`, `exit_status`.
+`--json`: `path`, `bundle`, `size`, `files`, `signed_by`, `signed_pdf`, `status` (of the records
+under the policy), `shown`, `withheld`, `withheld_fields`, `files_withheld`, `open_proofs`,
+`exit_status`.
 """,
     "send": """\
 Every verb that records sends what waits as well, unless `--offline` is given or `VESTIGE_OFFLINE`

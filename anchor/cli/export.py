@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _LANGUAGES: Final = ("en", "zh")
 _SENTENCE_COLUMNS: Final = 72
+_CERTIFICATE_PASSPHRASE: Final = "VESTIGE_PDF_PASSPHRASE_FILE"  # noqa: S105 - a name
+_MAX_PASSPHRASE_BYTES: Final = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +86,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--font", metavar="PATH", type=Path, action="append", default=[],
         help="a font file or folder for the printed exhibit (may be repeated)",
     )  # fmt: skip
+    parser.add_argument(
+        "--pdf-certificate",
+        metavar="FILE",
+        type=Path,
+        help="sign a copy of the printed exhibit, beside the zip file, with this PKCS #12 file",
+    )
+    parser.add_argument(
+        "--pdf-tsa", metavar="URL", help="a time-stamping authority for that signature"
+    )
     parser.add_argument("--no-sign", action="store_true", help="do not sign the list of files")
     parser.add_argument("--force", action="store_true", help="replace an exhibit that is there")
     add_policy(parser)
@@ -94,6 +107,10 @@ def run(args: argparse.Namespace, out: Output) -> int:
     from anchor.exhibit.staging import Party
 
     languages = _languages(args.lang)
+    if args.no_pdf and args.pdf_certificate is not None:
+        raise UsageError("--no-pdf and --pdf-certificate: there is nothing to sign")
+    if args.pdf_tsa is not None and args.pdf_certificate is None:
+        raise UsageError("--pdf-tsa is for a signature", hint="add --pdf-certificate FILE")
     with Vault.open(args.vault) as vault:
         if vault.size == 0:
             raise UsageError("the vault has no records yet", hint="vestige init begins one")
@@ -109,7 +126,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         party = Party(name, args.title, languages, f"vestige {version('vestige')}")
         with _staged(args, vault, party, signer, out) as (payload, staged):
             made = _seal(args, payload, staged, signer, out)
-    return _report(out, made, staged, signer)
+            printed = _sign_printed(args, payload, made.path)
+    return _report(out, made, staged, signer, printed)
 
 
 @contextmanager
@@ -159,6 +177,36 @@ def _seal(
             render_pdf=render,
             reached=lambda _what, count, total: progress.reached(count, total),
         )
+
+
+def _sign_printed(args: argparse.Namespace, payload: Path, zip_path: Path) -> Path | None:
+    """Write a signed copy of the printed exhibit beside the zip file, if one is wanted."""
+    if args.pdf_certificate is None:
+        return None
+    from anchor.exhibit.pdf.signing import sign_pdf
+
+    target = zip_path.with_suffix(".pdf")
+    sign_pdf(
+        payload / "exhibit.pdf",
+        target,
+        args.pdf_certificate,
+        passphrase=_certificate_passphrase(args.pdf_certificate),
+        authority_url=args.pdf_tsa,
+    )
+    return target
+
+
+def _certificate_passphrase(certificate: Path) -> bytes | None:
+    named = os.environ.get(_CERTIFICATE_PASSPHRASE)
+    if named:
+        from anchor.client.local_file import load_bytes
+
+        data = load_bytes(Path(named), max_bytes=_MAX_PASSPHRASE_BYTES, what="passphrase")
+        return data.rstrip(b"\r\n")
+    if not sys.stdin.isatty():
+        return None
+    said = getpass.getpass(f"passphrase of {certificate.name} (empty if it has none): ")
+    return said.encode() or None
 
 
 def _choice(args: argparse.Namespace, vault: Vault) -> Choice:
@@ -219,14 +267,15 @@ def _renderer(languages: tuple[str, ...], fonts: list[Path]) -> RenderPdf:
     from anchor.exhibit.pdf import FilePictures, render_pdf
 
     def render(payload: Path, target: Path, bundle: bytes) -> None:
-        render_pdf(
-            payload,
-            target,
-            bundle=bundle,
-            languages=languages,
-            font_paths=fonts,
-            draws=FilePictures(),
-        )
+        with FilePictures() as draws:
+            render_pdf(
+                payload,
+                target,
+                bundle=bundle,
+                languages=languages,
+                font_paths=fonts,
+                draws=draws,
+            )
 
     return render
 
@@ -243,7 +292,9 @@ def _verifier_page() -> bytes | None:
 # -- words -----------------------------------------------------------------------------------------
 
 
-def _report(out: Output, made: Exported, staged: Staged, signer: Signer | None) -> int:
+def _report(
+    out: Output, made: Exported, staged: Staged, signer: Signer | None, printed: Path | None
+) -> int:
     listing, verdict = staged.listing, staged.verdict
     shown = sum(record.shown for record in listing.records)
     withheld = len(listing.records) - shown
@@ -256,12 +307,16 @@ def _report(out: Output, made: Exported, staged: Staged, signer: Signer | None) 
     out.line(f"  bundle       {made.bundle.hex()}")
     signed = "nobody: --no-sign" if signer is None else f"the key {short(signer.thumbprint)}"
     out.line(f"  signed by    {signed}")
+    if printed is not None:
+        out.line(f"  signed PDF   {printed}")
     out.line("  what it shows is for its reader to check: vestige verify", f" {made.path}")
-    out.object(_to_json(made, staged, signer))
+    out.object(_to_json(made, staged, signer, printed))
     return _exit_status.OK
 
 
-def _to_json(made: Exported, staged: Staged, signer: Signer | None) -> dict[str, Any]:
+def _to_json(
+    made: Exported, staged: Staged, signer: Signer | None, printed: Path | None
+) -> dict[str, Any]:
     listing = staged.listing
     return {
         "path": str(made.path),
@@ -269,6 +324,7 @@ def _to_json(made: Exported, staged: Staged, signer: Signer | None) -> dict[str,
         "size": made.size,
         "files": made.files,
         "signed_by": None if signer is None else signer.public_key.hex(),
+        "signed_pdf": None if printed is None else str(printed),
         "status": staged.verdict.status.value,
         "shown": [record.seq for record in listing.records if record.shown],
         "withheld": [record.seq for record in listing.records if not record.shown],

@@ -78,9 +78,10 @@ class _Digests:
 
 @contextlib.contextmanager
 def staging_folder(out: Path) -> Iterator[Path]:
-    """Make a folder beside where the exhibit goes, for the moment."""
+    """Make a folder where the exhibit goes, for the moment; ``out`` too if it is not there."""
     folder = out / f"{_STAGING}{secrets.token_hex(8)}"
     with translated(folder):
+        out.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -12,6 +12,7 @@ from typing import Final
 
 from anchor.exhibit.listing import Listing
 from anchor.exhibit.verdict import ExhibitFinding
+from anchor.records.keys import key_thumbprint
 from anchor.verify.records import RecordsVerdict
 from anchor.verify.verdict import Status, Verdict
 
@@ -59,8 +60,8 @@ def sentences_of(
         proved.append(f"the {entries:,} files are those that its manifests name, byte for byte")
     if signed_by is not None and bundle is not None:
         proved.append(
-            f"the key {signed_by.hex()[:8]}… of the project signed this list of files "
-            f"(bundle {bundle.hex()[:8]}…)"
+            f"the key {key_thumbprint(signed_by).hex()[:8]}… of the project signed this list of "
+            f"files (bundle {bundle.hex()[:8]}…)"
         )
     given = sum(file.path is not None for file in listing.files)
     if given:

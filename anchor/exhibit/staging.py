@@ -30,9 +30,12 @@ from anchor.exhibit.crate import crate_metadata
 from anchor.exhibit.layout import (
     CRATE,
     DATA,
+    FILES,
     LISTING,
     PAGE,
     POLICY,
+    PROOFS,
+    RECORDS,
     REPORT,
     file_path,
     ots_path,
@@ -152,6 +155,9 @@ class _Stager:
         page: bytes | None,
         step: Step,
     ) -> Staged:
+        for path in (RECORDS, PROOFS, FILES):
+            with translated(self._payload):
+                (self._payload / path.removeprefix(DATA)).mkdir(parents=True)
         for seq in range(self._vault.size):
             self._place(self._vault.read(seq))
             step()
