@@ -21,9 +21,10 @@ import binascii
 import contextlib
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from anchor import limits
 from anchor.errors import FormatError, LimitExceededError, NonCanonicalError
@@ -119,6 +120,24 @@ def parse_hex(
     if data.hex() == text.lower():
         raise NonCanonicalError(f"{what} has upper-case hexadecimal digits, wanted lower case")
     raise FormatError(f"{what} is not hexadecimal", code="format.hex")
+
+
+def parse_hexes(items: Sequence[object], n_bytes: int) -> list[bytes]:
+    """Read many hexadecimal strings of one length at once, each as :func:`parse_hex` would.
+
+    Raises:
+        FormatError: as there, for the first that is wrong.
+    """
+    if n_bytes and set(map(type, items)) == {str}:
+        strings = cast("Sequence[str]", items)
+        # Where each has its length, what encodes back as a whole does so item by item.
+        if set(map(len, strings)) == {2 * n_bytes}:
+            text = "".join(strings)
+            with contextlib.suppress(ValueError):
+                data = bytes.fromhex(text)
+                if data.hex() == text:
+                    return [data[at : at + n_bytes] for at in range(0, len(data), n_bytes)]
+    return [parse_hex(item, n_bytes=n_bytes) for item in items]
 
 
 def _parse_base(text: object, *, url: bool, max_bytes: int, what: str) -> bytes:
@@ -232,7 +251,7 @@ def parse_json(
 
 def _has_more_values(raw: bytes, most: int) -> bool:
     """Tell whether commas and opening brackets and braces outside of strings are more than that."""
-    if _json_openings(raw) <= most:
+    if len(raw) <= most or _json_openings(raw) <= most:
         return False  # with those in strings, which are quickly counted
     raw = _without_escapes(raw)
     # A comma or opening is followed by two strings at most, a name and a value.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from anchor.errors import FormatError, LimitExceededError
-from anchor.formats.encoding import parse_base64, parse_hex, parse_utc
+from anchor.formats.encoding import parse_base64, parse_hex, parse_hexes, parse_utc
 from anchor.limits import MAX_JSON_INTEGER
 
 T = TypeVar("T")
@@ -146,7 +146,9 @@ class Fields:
         items = self.array(name, max_items=max_items)
         try:
             # Most files are right: the place in the file is worked out only for one that is not.
-            return tuple([parse_hex(item, n_bytes=n_bytes) for item in items])
+            if n_bytes is not None:
+                return tuple(parse_hexes(items, n_bytes))
+            return tuple([parse_hex(item) for item in items])
         except FormatError:
             for position, item in enumerate(items):
                 parse_hex(item, n_bytes=n_bytes, what=f"{self.path(name)}[{position}]")

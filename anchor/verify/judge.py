@@ -9,7 +9,6 @@ proofs of one round cost little more than their own paths.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -35,9 +34,11 @@ from anchor.verify.bitcoin import judge_opentimestamps, judge_tree
 from anchor.verify.evm import judge_evm
 from anchor.verify.inclusion import CheckpointReader, ReachedRoot, judge_log, log_steps
 from anchor.verify.known import KnownFacts
+from anchor.verify.opening import judge_opening, opening_steps
 from anchor.verify.rfc3161 import TokenFinding, covered_digests, judge_token, settle_tokens
 from anchor.verify.verdict import (
     AttestationVerdict,
+    Headline,
     Judgement,
     LogVerdict,
     Status,
@@ -76,6 +77,7 @@ class Judge:
         self._reader = CheckpointReader(policy)
         self._remembered: dict[Attestation, _Remembered] = {}
         self._remembered_bytes = 0
+        self._last: tuple[object, _Ladder] | None = None
 
     def verify_proof(
         self,
@@ -95,20 +97,20 @@ class Judge:
         """
         if file_digest is not None and len(file_digest) != DIGEST_BYTES:
             raise ValueError(f"a file's digest has {DIGEST_BYTES} bytes, not {len(file_digest)}")
-        file_status = _judge_opening(proof, file_digest)
+        file_status = judge_opening(proof, file_digest)
         log, reached = judge_log(proof.digest, proof.inclusions, self._reader)
-        rows = self._rows(proof, reached)
+        ladder = self._ladder_of(proof, reached)
         warnings: tuple[str, ...] = ()
         if proof.opening is None and file_digest is not None:
             warnings = (BARE_WARNING,)
         redo: tuple[Step, ...] = ()
         if steps:
-            redo = (*_opening_steps(proof, file_digest), *log_steps(proof.digest, reached))
+            redo = (*opening_steps(proof, file_digest), *log_steps(proof.digest, reached))
         return self._sum(
             digest=proof.digest,
             file_status=file_status,
             log=log,
-            rows=rows,
+            ladder=ladder,
             before=before,
             warnings=warnings,
             steps=redo,
@@ -138,7 +140,7 @@ class Judge:
             digest=detached.file_digest,
             file_status=file_status,
             log=_NO_LOG,
-            rows=[AttestationVerdict(attestation, "bitcoin", judgement)],
+            ladder=self._sum_rows([AttestationVerdict(attestation, "bitcoin", judgement)]),
             before=before,
             warnings=("SHA-1 is broken: two different files can share this digest",)
             if sha1
@@ -147,6 +149,28 @@ class Judge:
         )
 
     # -- the parts ---------------------------------------------------------------------------------
+
+    def _ladder_of(self, proof: Proof, reached: Sequence[ReachedRoot]) -> _Ladder:
+        """Return the rows and what they add up to.
+
+        They depend on the attestations, the roots that were reached and the checkpoints beside
+        them alone, which many proofs of one round have in common: the last ones are remembered.
+        """
+        key = (
+            proof.attestations,
+            [(root.root_hash, root.inclusion.checkpoint) for root in reached],
+        )
+        if self._last is None or self._last[0] != key:
+            self._last = (key, self._sum_rows(self._rows(proof, reached)))
+        return self._last[1]
+
+    def _sum_rows(self, rows: Sequence[AttestationVerdict]) -> _Ladder:
+        return _Ladder(
+            rows,
+            summary.order_rows(rows),
+            summary.bounds_by_family(rows),
+            summary.headline(rows, self.policy),
+        )
 
     def _rows(self, proof: Proof, reached: Sequence[ReachedRoot]) -> list[AttestationVerdict]:
         """Judge each attestation alone, then settle tokens that lean on other rows (step 5.4)."""
@@ -217,18 +241,18 @@ class Judge:
         digest: bytes,
         file_status: Status,
         log: LogVerdict,
-        rows: Sequence[AttestationVerdict],
+        ladder: _Ladder,
         before: datetime | None,
         warnings: tuple[str, ...],
         steps: tuple[Step, ...],
     ) -> Verdict:
         failed = Status.FAILED in (file_status, log.status)
-        head = None if failed else summary.headline(rows, self.policy)
+        rows, ordered = ladder.rows, ladder.ordered
+        head = None if failed else ladder.headline
         status = summary.sum_status(rows, failed=failed, head=head)
         answer, code = None, summary.exit_status(status)
         if before is not None and status is not Status.FAILED:
             answer, code = summary.answer_before(rows, head, before, self.now)
-        ordered = summary.order_rows(rows)
         return Verdict(
             status=status,
             reason=_reason(status, file_status, log, ordered),
@@ -236,7 +260,7 @@ class Judge:
             file_status=file_status,
             log=log,
             rows=ordered,
-            existed_before=summary.bounds_by_family(rows),
+            existed_before=dict(ladder.bounds),
             headline=None if status is Status.FAILED else head,
             policy_name=self.policy.name,
             policy_sha256=self.policy.sha256,
@@ -265,6 +289,16 @@ def verify_proof(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Ladder:
+    """The rows of a proof in its order and by their bounds, and what they add up to."""
+
+    rows: Sequence[AttestationVerdict]
+    ordered: tuple[AttestationVerdict, ...]
+    bounds: dict[str, datetime]
+    headline: Headline | None
+
+
 @dataclass(slots=True)
 class _Remembered:
     """What was found out about an attestation, by the digests that it could be about."""
@@ -280,27 +314,6 @@ _UNJOINED = Judgement(
     "is for a root hash that no inclusion proof leads to",
     "attestation.root_unreached",
 )
-
-
-def _judge_opening(proof: Proof, file_digest: bytes | None) -> Status:
-    """Step 1: from the file's digest to the log's entry."""
-    if file_digest is None:
-        return Status.NOT_CHECKED
-    digest = file_digest
-    if proof.opening is not None:
-        digest = hashlib.sha256(file_digest + proof.opening).digest()
-    return Status.VERIFIED if digest == proof.digest else Status.FAILED
-
-
-def _opening_steps(proof: Proof, file_digest: bytes | None) -> tuple[Step, ...]:
-    if file_digest is None:
-        return ()
-    lines = [f"SHA-256(file) = {file_digest.hex()}   (sha256sum FILE)"]
-    if proof.opening is not None:
-        digest = hashlib.sha256(file_digest + proof.opening).hexdigest()
-        lines.append(f"SHA-256({file_digest.hex()} ‖ {proof.opening.hex()}) = {digest}")
-    lines.append(f"entry of the log: {proof.digest.hex()}")
-    return (Step("1", "from the file to the digest", tuple(lines)),)
 
 
 class _Covered:

@@ -15,6 +15,7 @@ from anchor.formats.encoding import (
     parse_base64url,
     parse_decimal,
     parse_hex,
+    parse_hexes,
     parse_json,
     parse_utc,
     parse_utf8,
@@ -357,3 +358,33 @@ def test_utc_text_converts_zones_and_refuses_to_guess():
 def test_a_time_of_another_type_is_refused(value):
     with pytest.raises(FormatError, match="is not a string"):
         parse_utc(value)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],
+        ["00" * 4],
+        ["00112233", "44556677"],
+        ["0011223", "044556677"],
+        ["00112233", "4455667G"],
+        ["00112233", "4455 67 "],
+        ["00112233", "4455667A"],
+        ["00112233", 7],
+        ["00112233", None],
+        ["00112233", "4455667é"],
+        ["0011 233", "44556677"],
+    ],
+)
+def test_many_hexadecimal_strings_read_as_each_alone(items: list[object]) -> None:
+    def each() -> list[bytes] | str:
+        try:
+            return [parse_hex(item, n_bytes=4) for item in items]
+        except FormatError as error:
+            return error.message
+
+    try:
+        found: list[bytes] | str = parse_hexes(items, 4)
+    except FormatError as error:
+        found = error.message
+    assert found == each()
