@@ -21,12 +21,13 @@ _HEAD: Final = """\
 
 `vestige VERB --help` shows what stands here. Every verb takes `--json` (one object on standard
 output instead of text) and `-q` (results and errors only). Errors and hints go to standard error,
-as `vestige: error: …` and `vestige: hint: …`. Work of more than a second shows its progress on a
-terminal and is silent in a pipe. `NO_COLOR` is obeyed; colour never stands alone.
+as `vestige: error: …` and `vestige: hint: …`. `vestige help` lists the verbs in groups. Work of
+more than a second shows its progress on a terminal and is silent in a pipe. `NO_COLOR` is obeyed;
+colour never stands alone.
 
 | variable | meaning |
 |---|---|
-| `VESTIGE_SERVER` | the service that is asked; default `http://127.0.0.1:8460` |
+| `VESTIGE_SERVER` | the service, with its password if there is one; default this machine |
 | `VESTIGE_POLICY` | the policy that verdicts are given under; default the one of this release |
 | `VESTIGE_DATA` | the data folder that `admin` reads; default `vestige-data` |
 | `VESTIGE_DEBUG` | any value: show where in the program an error was raised |
@@ -78,18 +79,25 @@ on first use, unless the policy has it), and the inclusion proof, made from the 
 
 A proof that is there already is kept if it is of the same content and never overwritten if not, so
 the same command can be given again after an interruption. In a folder, what begins with a dot,
-symbolic links and evidence are passed over. A file that fails does not stop the others.
+symbolic links and evidence are passed over. A file that fails does not stop the others. Of two
+commands that stamp one file at the same moment, one writes the proof and the other says so. A proof
+that is a link to another folder is not written through.
 
 `--json`: `files` (`file`, `proof`, `digest`, `leaf_index`, `kept`, `created`, `error`),
 `exit_status`.
 """,
     "upgrade": """\
 What comes back is judged under the policy before it is merged: what fails is left out and named,
-and the exit status is 1. What was in the proof stays. Nothing in a proof says where to ask; where
-the service does not answer, calendars that the policy lists are asked for what they promised.
+and the exit status is 1. What was in the proof stays; what contradicts it and cannot be judged
+today is left out and named, too. Nothing in a proof says where to ask; where the service does not
+answer, calendars that the policy lists are asked for what they promised.
 
-`--json`: `proofs` (`path`, `changed`, `gained`, `dropped`, `complete`, `status`, `error`,
-`exit_status`), `exit_status`.
+A folder stands for all the proofs in it. Many are asked for at once. A proof is rewritten only if
+it says something else than before, not for a new guess of when something will come; what it said
+before stays beside it as `NAME.proof.bak`.
+
+`--json`: `proofs` (`path`, `changed`, `gained`, `dropped`, `left_out`, `complete`, `status`,
+`error`, `exit_status`), `exit_status`.
 """,
     "verify": """\
 What a path is, its name says, never what stands in it. `NAME.proof` and `NAME.ots` are judged with
