@@ -139,13 +139,13 @@ def parse_sd_jwt(data: str | bytes) -> SdJwt:
         text = "\x80"
     if not text.isascii():
         raise FormatError("the record holds a character that is not ASCII", code="record.ascii")
+    _check_size(0, text.count("~") - 1)
     jwt, *rest = text.split("~")
     if not rest or rest.pop():
         raise FormatError(
             "the record does not end in a tilde: it is a bare JWT, cut short, or has a key binding",
             code="record.end",
         )
-    _check_size(0, len(rest))
     return _joined(jwt, map(parse_disclosure, rest))
 
 

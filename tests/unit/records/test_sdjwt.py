@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -323,3 +324,14 @@ def test_what_could_not_be_read_back_is_not_made(value: Any) -> None:
 def test_a_short_salt_is_not_made() -> None:
     with pytest.raises(FormatError):
         make_disclosure(bytes(15), "a", 1)
+
+
+def test_tildes_without_end_take_no_memory_before_they_are_refused() -> None:
+    text = "~" * limits.MAX_RECORD_BYTES
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceededError):
+            parse_sd_jwt(text)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
