@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -238,8 +239,12 @@ def test_with_the_keyboard_alone(seen: Visit, folder: Path):
         if page.evaluate("document.activeElement.tagName") == "SUMMARY":
             break
     page.keyboard.press("Enter")
-    assert page.locator("ol.steps").is_visible()
-    assert "SHA-256(00 ‖ " in page.inner_text("ol.steps")
+    expect(page.locator("ol.steps")).to_be_visible()
+    steps = page.inner_text("ol.steps")
+    assert "SHA-256(00 ‖ " in steps
+    redone = re.search(r"printf (00[0-9a-f]{64}) \| xxd -r -p \| sha256sum", steps)
+    assert redone is not None
+    assert hashlib.sha256(bytes.fromhex(redone[1])).hexdigest() in steps
 
 
 def test_on_paper(seen: Visit, folder: Path):

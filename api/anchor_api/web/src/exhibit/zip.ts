@@ -58,9 +58,7 @@ export async function readZip(source: Source): Promise<Entry[]> {
   if (size > MAX_DIRECTORY_BYTES) throw refused("its directory is larger than it can be");
   const entries = readDirectory(await source.read(offset, offset + size), count);
   checkNames(entries.map((entry) => entry.name));
-  const located = await Promise.all(entries.map((entry) => locate(source, entry)));
-  checkSpans(located, offset);
-  return located;
+  return locateAll(source, entries, offset);
 }
 
 interface Directory {
@@ -239,15 +237,19 @@ async function locate(source: Source, entry: Entry): Promise<Entry> {
   return { ...entry, start };
 }
 
-/** The entries fill the file up to the directory, one after the other, with nothing between. */
-function checkSpans(entries: readonly Entry[], directory: number): void {
+/** Find each entry's bytes; they fill the file up to the directory, with nothing between. */
+async function locateAll(source: Source, entries: readonly Entry[], directory: number): Promise<Entry[]> {
+  const located: Entry[] = [];
   let end = 0;
   for (const entry of [...entries].sort((a, b) => a.header - b.header)) {
     if (entry.header < end) throw refused(`${entry.name}: it lies over another entry`, "overlap");
     if (entry.header > end) throw refused(`${entry.name}: bytes before it belong to no entry`, "overlap");
-    end = entry.start + entry.compressed;
+    const found = await locate(source, entry);
+    located.push(found);
+    end = found.start + found.compressed;
   }
   if (end !== directory) throw refused("bytes before its directory belong to no entry, or to two", "overlap");
+  return located;
 }
 
 /** Yield an entry's bytes in pieces; raises where it does not keep to its size. */

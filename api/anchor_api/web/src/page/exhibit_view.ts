@@ -20,6 +20,7 @@ export function exhibitBody(item: Exhibit, words: Words): (HTMLElement | null)[]
     wrong(verdict.findings.filter(({ status }) => status === "failed"), words),
     lists(item, words),
     facts(
+      [words.exhibit.title, foreign(harmless(item.title, 400))],
       verdict.project === null ? null : [words.exhibit.project, digest(verdict.project)],
       verdict.bundle === null ? null : [words.exhibit.bundle, digest(verdict.bundle)],
       [words.exhibit.signedBy, verdict.signed_by === null ? words.exhibit.unsigned : digest(verdict.signed_by)],
@@ -91,7 +92,9 @@ function reasonsOf({ list }: Exhibit): Map<number, string> {
   return new Map((list?.records ?? []).flatMap(({ seq, reason }) => (reason === null ? [] : [[seq, reason] as const])));
 }
 
-function pictures({ shown }: Exhibit, words: Words): HTMLElement | null {
+function pictures({ shown, verdict }: Exhibit, words: Words): HTMLElement | null {
+  const bad = verdict.findings.filter(({ status }) => status === "failed").map(({ path }) => path ?? "");
+  const draw = ({ seq, file }: Drawn) => picture(seq, file, bad.some((path) => path.includes(file.sha256)), words);
   const files = shown.flatMap((record) => record.files.map((file) => ({ seq: record.seq, file })));
   if (files.length === 0) return null;
   const seen = new Set<string>();
@@ -100,14 +103,14 @@ function pictures({ shown }: Exhibit, words: Words): HTMLElement | null {
     if (takes) seen.add(file.sha256);
     return takes;
   });
-  const sheet = h("ul", { class: "pictures" }, drawn.slice(0, FIRST_PICTURES).map(({ seq, file }) => picture(seq, file, words)));
+  const sheet = h("ul", { class: "pictures" }, drawn.slice(0, FIRST_PICTURES).map(draw));
   const rest = drawn.slice(FIRST_PICTURES);
   const more = h(
     "button",
     {
       type: "button",
       onclick: () => {
-        sheet.append(...rest.map(({ seq, file }) => picture(seq, file, words)));
+        sheet.append(...rest.map(draw));
         more.remove();
       },
     },
@@ -116,11 +119,16 @@ function pictures({ shown }: Exhibit, words: Words): HTMLElement | null {
   return h("section", { class: "files" }, h("h3", {}, words.exhibit.files), sheet, rest.length === 0 ? null : more);
 }
 
-function picture(seq: number, file: ShownFile, words: Words): HTMLElement {
+interface Drawn {
+  readonly seq: number;
+  readonly file: ShownFile;
+}
+
+function picture(seq: number, file: ShownFile, bad: boolean, words: Words): HTMLElement {
   const image = h("img", { alt: words.exhibit.file(seq, file.number), loading: "lazy", decoding: "async" });
   const address = URL.createObjectURL(new Blob([file.bytes!], { type: file.mediaType }));
   image.addEventListener("load", () => URL.revokeObjectURL(address), { once: true });
   image.src = address;
   const name = file.name === null ? null : foreign(harmless(file.name, 40));
-  return h("li", {}, h("figure", {}, image, h("figcaption", {}, words.exhibit.file(seq, file.number), name === null ? null : h("span", {}, " · ", name))));
+  return h("li", {}, h("figure", {}, image, h("figcaption", {}, words.exhibit.file(seq, file.number), name === null ? null : h("span", {}, " · ", name), bad ? word("failed", words) : null)));
 }

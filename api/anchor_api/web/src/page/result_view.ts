@@ -69,6 +69,7 @@ export function bodyOf(item: Item, words: Words): (HTMLElement | null)[] {
   return [
     verdict.status === "failed" ? h("p", { class: "failed" }, why(item, words)) : null,
     item.file === null ? h("p", { class: "note" }, words.sentence.digestOnly) : null,
+    verdict.file === "failed" ? h("p", { class: "note" }, words.sentence.otherFile) : null,
     verdict.answer === undefined ? null : answer(verdict.before ?? "", verdict.answer, words),
     ladder(verdict, words),
     facts([words.steps.digest, digest(verdict.digest)]),
@@ -112,7 +113,7 @@ export function policyOf(result: Result | null, builtIn: Result["policy"], words
       [words.policy.class, policy.class],
       [words.policy.sha256, digest(policy.sha256)],
     ),
-    policy.class === "test" ? h("p", { class: "pending" }, words.sentence.test) : null,
+    policy.class === "test" && (result?.items.length ?? 0) === 0 ? h("p", { class: "pending" }, words.sentence.test) : null,
     h("p", { class: "note" }, words.policy.text),
     back === null ? null : h("button", { type: "button", onclick: back }, words.policy.back),
   );

@@ -8,6 +8,9 @@ const SIGNS: Record<Status, string> = { verified: "✓", failed: "✕", pending:
 /** What in somebody else's words could be taken for one of them. */
 const IMITATIONS = /[✓✔✅☑🗸🗹✕✗✘✖❌☒○⨯◯◌⚪⭕…⋯‥⋰]/gu;
 
+/** Our own short form of a digest, which keeps its ellipsis. */
+const SHORTENED = /\b([0-9a-f]{8})…(?! ?pending)/g;
+
 /** Return the word of a status with its sign. */
 export function word(status: Status, words: Words): HTMLElement {
   const sign = h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[status]);
@@ -18,7 +21,9 @@ export function word(status: Status, words: Words): HTMLElement {
 export function harmless(text: string, most = 200): string {
   const plain = text
     .replace(/[\p{C}\p{Z}]+/gu, " ")
+    .replace(SHORTENED, "$1\u0001")
     .replace(IMITATIONS, (sign) => ("…⋯‥⋰".includes(sign) ? "..." : "?"))
+    .replaceAll("\u0001", "…")
     .trim();
   return plain.length > most ? `${plain.slice(0, most)} [...]` : plain;
 }

@@ -3,6 +3,7 @@ import type { BeaconVerdict, Row, Step, Utc, Verdict } from "../verify/verdict.t
 import { shownTime } from "../words/shown.ts";
 import type { Words } from "../words/words.ts";
 import { add, copyText, digest, foreign, h, lazily, unfolding } from "./dom.ts";
+import { withCommands } from "./redo.ts";
 import { harmless, word } from "./status.ts";
 
 /** A time in UTC, marked as one; the place's own time is an addition. */
@@ -31,7 +32,7 @@ function attestationRow(row: Row, words: Words): HTMLElement {
     row.attested_time === null ? [words.ladder.none] : withTime(words.ladder.before, row.attested_time);
   const notes: (Node | string)[] = [];
   if (row.status === "verified") {
-    notes.push(foreign(harmless(words.trust(row), 400)));
+    notes.push(foreign(words.trust(row))); // made of the policy's words alone
     if (row.tolerance_s > 0) notes.push(words.ladder.tolerance(row.tolerance_s));
     if (row.precision === "day") notes.push(words.ladder.day);
   } else if (row.status === "pending") {
@@ -41,7 +42,7 @@ function attestationRow(row: Row, words: Words): HTMLElement {
   } else {
     notes.push(reasonOf(row.code, row.reason, words));
   }
-  const by = row.status !== "pending" && row.by !== "" ? [" · ", foreign(harmless(row.by, 80))] : [];
+  const by = row.status !== "pending" && row.by !== "" ? [foreign(harmless(hostOf(row.by), 80), { class: "by" })] : [];
   return h(
     "li",
     {},
@@ -50,6 +51,11 @@ function attestationRow(row: Row, words: Words): HTMLElement {
     word(row.status, words),
     h("span", { class: "note" }, ...joined(notes)),
   );
+}
+
+/** The host of an address, anything else as it is. */
+function hostOf(by: string): string {
+  return /^https?:\/\/([^/\s]+)/.exec(by)?.[1] ?? by;
 }
 
 /** The hosts of calendars that have promised. */
@@ -123,7 +129,7 @@ function stepItem(step: Step, words: Words): HTMLElement {
   const title = h("h4", {}, h("span", { class: "number" }, step.number), " ", words.steps.title(step.number, step.title));
   const original = words.steps.title(step.number, step.title) === step.title ? null : h("small", { lang: "en" }, ` ${step.title}`);
   add(title, [original]);
-  return h("li", {}, title, block(step.lines.join("\n"), words.steps.copyStep(step.number), words));
+  return h("li", {}, title, block(withCommands(step.lines).join("\n"), words.steps.copyStep(step.number), words));
 }
 
 /** A text to be copied whole. */

@@ -2,6 +2,7 @@
 
 /** 按原因代码。 */
 export const REASONS_ZH: Readonly<Record<string, string>> = {
+  "page.file": "该文件不是证明所针对的文件",
   "attestation.kind_unknown": "不认识此类证明，予以保留",
   "attestation.root_unreached": "该证明针对的根哈希与本摘要无关",
   "bitcoin.block_not_on_chain": "该区块不在比特币区块链上",

@@ -46,6 +46,7 @@ export const zh: Words = {
     existed: (time) => `在 ${time} 之前已经存在`,
     digest: (short) => `哈希值 ${short}`,
     digestOnly: "没有提供与该哈希值相符的文件，因此结论只针对哈希值本身。",
+    otherFile: "以下针对证明中的哈希值，它属于另一个文件。",
     failed: "其中有内容不成立",
     pending: "尚无已验证的时间，也没有不成立的内容",
     notChecked: "尚不能证明在任何时间之前已经存在",
@@ -199,6 +200,7 @@ export const zh: Words = {
     signedBy: "签名密钥",
     project: "项目",
     unsigned: "未签名",
+    title: "名称（当事人自述）",
     step: { E1: "容器", E2: "封装", E3: "清单", E4: "签名", E5: "记录", E6: "文本与 .ots" },
     take: "请从项目的正式发布处取得本页面，不要使用证据包内所附的一份：随证据而来的页面可以显示任何内容。",
     assertedItems: [
