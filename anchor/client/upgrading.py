@@ -49,6 +49,7 @@ from anchor.verify.verdict import Status, Verdict
 BACKUP_SUFFIX: Final = ".bak"
 _IN_FLIGHT: Final = 16
 _WRITERS: Final = 16
+_GIVE_UP_AFTER: Final = 16
 # So many answers may wait to be judged.
 _AHEAD: Final = 64
 
@@ -119,6 +120,7 @@ class Upgrader:
         self._observed: set[str] = set()
         self._apart: set[str] = set()
         self._silent: BackendUnavailableError | None = None
+        self._unanswered = 0
         self._files = ProofReader()
 
     def upgrade(self, path: Path) -> Upgraded:
@@ -138,7 +140,7 @@ class Upgrader:
     def upgrade_many(self, paths: Iterable[Path]) -> Iterator[tuple[Path, Upgraded | VestigeError]]:
         """Upgrade proof files; yield each, in order, with what became of it or why not.
 
-        A service that does not answer is asked for no further proof.
+        A service that did not answer for sixteen in a row is asked for no further one.
         """
         folders: set[Path] = set()
         with ThreadPoolExecutor(_IN_FLIGHT) as asking, ThreadPoolExecutor(_WRITERS) as writing:
@@ -198,12 +200,16 @@ class Upgrader:
         if self._service is None or self._silent is not None:
             return _Answer(older, None, self._silent)
         try:
-            return _Answer(older, self._service.fetch_proof(older.digest, reader=self._files), None)
+            newer = self._service.fetch_proof(older.digest, reader=self._files)
         except BackendUnavailableError as error:
-            self._silent = error
+            self._unanswered += 1
+            if self._unanswered >= _GIVE_UP_AFTER:
+                self._silent = error
             return _Answer(older, None, error)
         except NotFoundError as error:
             return _Answer(older, None, error)
+        self._unanswered = 0
+        return _Answer(older, newer, None)
 
     # -- judging, by one ---------------------------------------------------------------------------
 

@@ -133,6 +133,8 @@ def test_a_failure_names_its_file(run, desk, fake):
     ran = run("upgrade", desk.file, "bad.proof", "--policy", desk.policy)
     assert ran.status == 5
     assert "error: bad.proof: proof: " in ran.err
+    ran = run("verify", desk.file, "bad.proof", "--policy", desk.policy)
+    assert "error: bad.proof: proof: " in ran.err
 
 
 def test_columns_of_the_service_hold_its_longest_name(run, fake):

@@ -313,3 +313,62 @@ def test_ots_file_is_written_beside_only_for_the_right_file(bench):
     assert write_ots_beside(bench.path, bench.case.proof).name == "cat.png.ots"
     with pytest.raises(IncompleteProofError):
         write_ots_beside(bench.path, bench.bare)
+
+
+# -- many at once ----------------------------------------------------------------------------------
+
+
+def many(bench: Bench, count: int) -> list[Path]:
+    paths = [bench.path.with_name(f"{number:03}.proof") for number in range(count)]
+    for path in paths:
+        path.write_bytes(serialize_proof(bench.bare))
+    return paths
+
+
+def test_many_are_upgraded_in_their_order_and_failures_stay_alone(bench):
+    paths = many(bench, 200)
+    paths[7].write_bytes(b"{}")
+    paths[150].unlink()
+    found = list(bench.upgrader().upgrade_many(paths))
+    assert [path for path, _ in found] == paths
+    assert isinstance(found[7][1], FormatError)
+    assert isinstance(found[150][1], NotFoundError)
+    rest = [one for number, (_, one) in enumerate(found) if number not in (7, 150)]
+    assert all(one.changed and one.complete for one in rest)
+    assert all(parse_proof(one.path.read_bytes()) == one.proof for one in rest)
+
+
+def test_a_proof_that_cannot_be_written_is_its_own_failure(bench):
+    first, second = many(bench, 2)
+    outside = bench.path.parent / "elsewhere" / "x"
+    outside.parent.mkdir()
+    first.rename(outside)
+    first.symlink_to(outside)
+    (_, failed), (_, good) = bench.upgrader().upgrade_many([first, second])
+    assert failed.code == "file.link"
+    assert good.changed
+    assert parse_proof(outside.read_bytes()) == bench.bare
+
+
+def test_a_service_that_is_silent_is_not_asked_for_every_proof(bench):
+    paths = many(bench, 300)
+    bench.fake.before = lambda *_: problem(503, "backend.unavailable")
+    found = list(bench.upgrader().upgrade_many(paths))
+    assert all(isinstance(one, BackendUnavailableError) for _, one in found)
+    assert 16 <= len(bench.fake.requests) < 64
+
+
+def test_a_hiccup_of_the_service_costs_one_proof(bench):
+    paths = many(bench, 60)
+    turns = iter(range(10_000))
+    bench.fake.before = lambda *_: problem(503, "x") if next(turns) % 20 == 5 else None
+    found = [one for _, one in bench.upgrader().upgrade_many(paths)]
+    failed = [one for one in found if isinstance(one, BackendUnavailableError)]
+    assert 1 <= len(failed) <= 4
+
+
+def test_checkpoints_of_many_proofs_are_compared_once(bench):
+    paths = many(bench, 50)
+    list(bench.upgrader().upgrade_many(paths))
+    tiles = [path for _, path, *_ in bench.fake.requests if "/tile/" in path]
+    assert len(tiles) == len(set(tiles))
