@@ -154,7 +154,7 @@ def _party(item: Mapping[str, Any], now: datetime) -> Html:
         reached = joined(f"final for {first_digests(final['tree_size'])}", *_since(final))
     waits = ""
     if item["oldest_unanchored"] is not None:
-        waits = f"waits longest: {_waited(item['oldest_unanchored'], now)}"
+        waits = f"oldest digest that waits: {_waited(item['oldest_unanchored'], now)}"
     kind = family(item["family"])
     note = said(item["last_error"] or item["health"]["note"])
     return tag(

@@ -54,6 +54,11 @@ def page_router(service: Service, verification: Verification) -> APIRouter:
         """Return the one style sheet."""
         return Response(STYLE_SHEET, headers=_STYLE_HEADERS)
 
+    @router.get("/favicon.ico")
+    async def icon() -> Response:
+        """Return nothing: browsers ask for it, and there is no sign to show."""
+        return Response(status_code=204, headers={"Cache-Control": "public, max-age=86400"})
+
     @router.get("/")
     def home() -> Response:
         """Return the page of the service's state."""
