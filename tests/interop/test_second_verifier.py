@@ -7,6 +7,7 @@ code with the first. ``make fuzz`` asks both about more than there is time for h
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator
@@ -14,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from anchor.errors import FormatError
+from anchor.errors import FormatError, SignatureError
 from anchor.formats.checkpoint import parse_checkpoint
+from anchor.formats.ed25519 import verify_ed25519
 from anchor.formats.encoding import parse_json
 from anchor.formats.note import parse_note
 from anchor.formats.tsp import parse_token
@@ -25,6 +27,7 @@ from tests.evidence import whole_case
 from tests.parts.odd_tokens import odd_question
 from tests.parts.proof_mutations import mutated, mutated_bytes, mutated_der
 from tests.parts.second_verifier import VITE, SecondVerifier, ask_first, summary
+from tests.unit.formats import test_ed25519 as curve
 from tests.vectors.verdict_vectors import FOLDER
 
 pytestmark = pytest.mark.second_verifier
@@ -113,3 +116,25 @@ def test_a_changed_piece_is_read_by_both_or_neither(second: SecondVerifier, kind
         else:
             readable = True
         assert second.reads(kind, changed) == readable, changed.hex()
+
+
+def test_an_odd_signature_is_taken_by_both_or_neither(second: SecondVerifier) -> None:
+    """Keys with a part of small order: the equation holds as it stands, or only by the cofactor."""
+    secret, base = 123_456_789, curve.decode(bytes.fromhex("58" + "66" * 31))
+    taken = []
+    for torsion in curve.SMALL:
+        key = curve.encode(curve.add(curve.times(secret, base), torsion))
+        for nonce in range(1, 17):
+            point = curve.encode(curve.times(nonce, base))
+            challenge = hashlib.sha512(point + key + curve.MESSAGE).digest()
+            scalar = (nonce + int.from_bytes(challenge, "little") * secret) % curve.L
+            signature = point + scalar.to_bytes(32, "little")
+            try:
+                verify_ed25519(key, curve.MESSAGE, signature)
+            except SignatureError:
+                taken.append(False)
+            else:
+                taken.append(True)
+            assert second.reads("ed25519", key + signature + curve.MESSAGE) == taken[-1]
+    assert True in taken
+    assert False in taken

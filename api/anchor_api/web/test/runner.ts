@@ -8,6 +8,7 @@ import { parseJson } from "../src/bytes/json.ts";
 import { parseBase64, parseHex, parseUtf8 } from "../src/bytes/text.ts";
 import { parseCheckpoint } from "../src/formats/checkpoint.ts";
 import { RevocationList } from "../src/formats/crl.ts";
+import { verifyEd25519 } from "../src/formats/ed25519.ts";
 import { parseEvmHeader } from "../src/formats/evm.ts";
 import { parseNote } from "../src/formats/note.ts";
 import { OcspAnswer } from "../src/formats/ocsp.ts";
@@ -44,6 +45,8 @@ const READERS = {
   note: (data: Uint8Array) => parseCheckpoint(parseNote(parseUtf8(data)).text),
   ots: readDetached,
   header: parseEvmHeader,
+  /** Key, signature and message, one after the other. */
+  ed25519: (data: Uint8Array) => verifyEd25519(data.subarray(0, 32), data.subarray(96), data.subarray(32, 96)),
   json: (data: Uint8Array) => parseJson(data, MAX_BYTES, "JSON"),
   policy: readPolicy,
   proof: readProof,

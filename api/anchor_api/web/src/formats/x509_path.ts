@@ -34,14 +34,33 @@ class Issuance {
   }
 
   private verifies(issuer: Certificate, subject: Certificate): boolean {
-    try {
-      verifySigned(subject.signed, issuer.key, `certificate ${subject.subject.shown}`);
-      return true;
-    } catch (error) {
-      if (!(error instanceof FalseError)) throw error;
-      if (error.code !== "tsp.signature") this.failure = error;
-      return false;
-    }
+    const failure = signatureFailure(issuer, subject);
+    if (failure !== null && failure.code !== "tsp.signature") this.failure = failure;
+    return failure === null;
+  }
+}
+
+const remembered = new Map<string, FalseError | null>();
+
+/** Return why an issuer's key did not sign a certificate, or null; the same few pairs come again and again. */
+function signatureFailure(issuer: Certificate, subject: Certificate): FalseError | null {
+  const pair = `${issuer.fingerprint} ${subject.fingerprint}`;
+  let failure = remembered.get(pair);
+  if (failure === undefined) {
+    failure = checkSignature(issuer, subject);
+    if (remembered.size >= 256) remembered.clear();
+    remembered.set(pair, failure);
+  }
+  return failure;
+}
+
+function checkSignature(issuer: Certificate, subject: Certificate): FalseError | null {
+  try {
+    verifySigned(subject.signed, issuer.key, `certificate ${subject.subject.shown}`);
+    return null;
+  } catch (error) {
+    if (error instanceof FalseError) return error;
+    throw error;
   }
 }
 
