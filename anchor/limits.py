@@ -60,7 +60,7 @@ UNITS_PER_TOKEN: Final = 2_000
 UNITS_PER_CERTIFICATE: Final = 300
 UNITS_PER_OCSP_ANSWER: Final = 1_000
 UNITS_PER_CRL: Final = 500
-TOKEN_BYTES_PER_UNIT: Final = 4
+TOKEN_BYTES_PER_UNIT: Final = 3
 CRL_BYTES_PER_UNIT: Final = 64
 UNITS_PER_COSIGNATURE: Final = 200
 # Evidence that one judge or reader keeps, so as not to look at it twice.

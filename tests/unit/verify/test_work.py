@@ -136,10 +136,10 @@ def test_a_trees_bytes_have_a_price_before_it_is_walked() -> None:
 @pytest.mark.parametrize(
     ("pieces", "units"),
     [
-        ({}, 2_000 + 25),
-        ({"certificates": (bytes(40),) * 2}, 2_000 + 600 + 45),
-        ({"ocsp": (bytes(40),)}, 2_000 + 1_000 + 35),
-        ({"crls": (bytes(640),)}, 2_000 + 500 + 25 + 10),
+        ({}, 2_000 + 33),
+        ({"certificates": (bytes(40),) * 2}, 2_000 + 600 + 60),
+        ({"ocsp": (bytes(40),)}, 2_000 + 1_000 + 46),
+        ({"crls": (bytes(640),)}, 2_000 + 500 + 33 + 10),
     ],
 )
 def test_a_token_pays_for_its_pieces(pieces: dict[str, Any], units: int) -> None:
