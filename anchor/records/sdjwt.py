@@ -155,24 +155,24 @@ def parse_disclosure(text: str) -> Disclosure:
     Raises:
         FormatError: it is not ``[salt, name, value]`` with a salt that is long enough.
     """
-    return _disclosure(text, _parse_part(text, "disclosure"))
-
-
-def _disclosure(text: str, parts: Any) -> Disclosure:
+    parts = _parse_part(text, "disclosure")
     if not isinstance(parts, list) or len(parts) != 3:
         raise FormatError("a disclosure is an array of salt, name and value")
-    salt, name, value = parts
+    salt = parse_base64url(parts[0], max_bytes=_MAX_SALT_BYTES, what="salt of a disclosure")
+    return _disclosure(text, salt, *parts[1:])
+
+
+def _disclosure(text: str, salt: bytes, name: Any, value: Any) -> Disclosure:
     if not isinstance(name, str) or name in _RESERVED:
         raise FormatError("the name in a disclosure is no string, or a reserved one")
-    raw = parse_base64url(salt, max_bytes=_MAX_SALT_BYTES, what="salt of a disclosure")
-    if len(raw) < SALT_BYTES:
+    if len(salt) < SALT_BYTES:
         raise FormatError(
-            f"the salt of {name!r} has {len(raw)} bytes, at least {SALT_BYTES} are wanted",
+            f"the salt of {name!r} has {len(salt)} bytes, at least {SALT_BYTES} are wanted",
             code="record.salt",
         )
     _refuse_reserved(value)
     digest = base64url(hashlib.sha256(text.encode()).digest())
-    return Disclosure(raw, name, value, text, digest)
+    return Disclosure(salt, name, value, text, digest)
 
 
 def _check_size(n_bytes: int, n_disclosures: int) -> None:
@@ -280,8 +280,12 @@ def make_disclosure(salt: bytes, name: str, value: Any) -> Disclosure:
         FormatError: a value that :func:`parse_disclosure` would not read back.
     """
     raw = _compact([base64url(salt), name, value])
-    parts = parse_json(raw, max_bytes=limits.MAX_RECORD_BYTES, what="disclosure")
-    return _disclosure(base64url(raw), parts)
+    _check_size(len(raw), 0)
+    if len(salt) > _MAX_SALT_BYTES:
+        raise LimitExceededError(f"a salt of {len(salt)} bytes, at most {_MAX_SALT_BYTES} are read")
+    if type(value) is not str:  # a string that could be written is read back as it is
+        value = parse_json(raw, max_bytes=limits.MAX_RECORD_BYTES, what="disclosure")[2]
+    return _disclosure(base64url(raw), salt, name, value)
 
 
 def sign_sd_jwt(

@@ -123,7 +123,7 @@ class Recorder:
         not_before = tuple(self._beacons())
         made: list[Record | VestigeError] = []
         with self._vault.writing(adopting=adopting) as writer:
-            _want_place(at_seq, writer.tip.place.seq)
+            _want_place(at_seq, writer.tip.tree.size)
             for item in ready:
                 if isinstance(item, VestigeError):
                     made.append(item)
@@ -205,7 +205,7 @@ class Recorder:
     # -- what a verifier would call false ----------------------------------------------------------
 
     def _check(self, draft: Draft, writer: Writer) -> None:
-        seq, kind = writer.tip.place.seq, draft.kind
+        seq, kind = writer.tip.tree.size, draft.kind
         if (kind == "genesis") != (seq == 0):
             why = "the project has a genesis already" if seq else "the project has no genesis yet"
             raise StoreConflictError(why, code="vault.genesis", hint="vestige init makes it")

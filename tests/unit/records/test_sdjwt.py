@@ -321,6 +321,26 @@ def test_what_could_not_be_read_back_is_not_made(value: Any) -> None:
         sign_sd_jwt({"a": value}, [], CREATOR.private.sign, media_type=TYPE)
 
 
+@pytest.mark.parametrize(
+    "value", ["", "a cat", "\u2028\0\U0001f408", "\ufeff", ["a"], {"b": "c"}, 7, True, None]
+)
+def test_what_is_made_is_what_is_read(value: Any) -> None:
+    made = make_disclosure(SALT(), "a", value)
+    assert parse_disclosure(made.text) == made
+    assert made.value == value
+
+
+def test_a_string_that_could_not_be_read_back_is_not_made() -> None:
+    for value in ("\ud800", "x" * limits.MAX_RECORD_BYTES):
+        with pytest.raises(FormatError):
+            make_disclosure(SALT(), "a", value)
+    with pytest.raises(LimitExceededError):
+        make_disclosure(bytes(65), "a", "b")
+    for name in ("_sd", "...", "\ud800"):
+        with pytest.raises(FormatError):
+            make_disclosure(SALT(), name, "b")
+
+
 def test_a_short_salt_is_not_made() -> None:
     with pytest.raises(FormatError):
         make_disclosure(bytes(15), "a", 1)
