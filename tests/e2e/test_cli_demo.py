@@ -57,9 +57,11 @@ def test_story_has_its_parts_in_order(told):
     parts = [
         "vestige demo: the whole job",
         "started",
+        "recorded    5 records",
         "stamped     3 files: pebbles.png, ridges-at-dusk.png, windows-at-night.png",
         "upgraded",
         "stopped",
+        "exhibit     demo.exhibit.zip",
         "by a process that can open no socket",
         "pebbles.png existed before 20",
         "And with one byte changed",
@@ -69,9 +71,10 @@ def test_story_has_its_parts_in_order(told):
     ]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
-    assert text.count("✕ failed") == 2
-    sentences = [line for line in text.splitlines() if " existed before " in line]
-    assert len(sentences) == 3
+    assert text.count("✕ failed") == 3
+    sentences = [line for line in text.splitlines() if ".png existed before " in line]
+    sentences += [line for line in text.splitlines() if line.startswith("demo.exhibit.zip: ")]
+    assert len(sentences) == 4
     assert all(line.endswith("✓ verified") for line in sentences)
     assert "RFC 3161" in text
     assert "demo chain" in text
@@ -92,9 +95,22 @@ def test_proofs_verify_again_from_what_it_left_behind(told):
         assert ran.json["policy"]["class"] == "test"
 
 
+def test_the_exhibit_is_whole_and_its_vault_can_be_looked_at(told):
+    folder, _ = told
+    words = ["verify", "demo.exhibit.zip", "--policy", str(folder / "policy.json"), "--json"]
+    verdict = run_offline(words, folder=folder).json
+    assert (verdict["status"], verdict["findings"]) == ("verified", [])
+    assert verdict["records"]["complete_up_to"] == 4
+    ran = vestige("log", "--vault", folder / "project", folder=folder)
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.splitlines()) >= 5
+
+
 def test_changed_copies_fail(told):
     folder, _ = told
-    for path in (folder / "tampered").glob("*.png"):
+    changed = [*(folder / "tampered").glob("*.png"), *(folder / "tampered").glob("*.zip")]
+    assert len(changed) == 3
+    for path in changed:
         words = ["verify", path.name, "--policy", str(folder / "policy.json")]
         assert run_offline(words, folder=folder / "tampered").status == 1
 
@@ -171,7 +187,9 @@ def test_own_files_are_copied_and_their_folder_left_alone(tmp_path, capsys):
     value = json.loads(capsys.readouterr().out)
     assert sorted(path.name for path in mine.iterdir()) == ["empty.txt", "letter.txt"]
     assert [verdict["status"] for verdict in value["verdicts"]] == ["verified", "verified"]
-    assert [verdict["status"] for verdict in value["tampered"]] == ["failed", "failed"]
+    assert [verdict["status"] for verdict in value["tampered"]] == ["failed"] * 3
+    (handed,) = value["exhibit"]["verdicts"]
+    assert (handed["status"], handed["files"]) == ("verified", {"shown": 2, "withheld": 0})
     assert value["exit_status"] == 0
     assert (keep / "files" / "letter.txt.proof").is_file()
 

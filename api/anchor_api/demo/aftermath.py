@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,22 @@ def tell_verified(paths: Sequence[Path], policy: Path, out: Output) -> OfflineRu
         if first or not line.startswith(" "):
             out.line(*_coloured(line))
     return ran
+
+
+def tell_exhibit(path: Path, policy: Path, out: Output) -> OfflineRun:
+    """Verify the exhibit; show its sentence and what it proves."""
+    ran = _run([path], policy, out, columns=max(out.columns(), _LEAST_COLUMNS))
+    lines = () if out.as_json else ran.lines
+    for line in lines[:1]:
+        out.line("")
+        out.line(*_coloured(line))
+    for line in itertools.takewhile(bool, itertools.dropwhile(_is_not_proved, lines)):
+        out.line(line)
+    return ran
+
+
+def _is_not_proved(line: str) -> bool:
+    return line != "proved"
 
 
 def _run(

@@ -31,8 +31,15 @@ from anchor.formats.ots.op import Append, Sha256
 from anchor.formats.ots.timestamp import Timestamp
 from anchor.proof.policy import Policy, parse_policy
 from anchor.proof.proof import Proof
-from anchor_api.demo.aftermath import make_tampered, tell_tampered, tell_verified, verdicts_of
+from anchor_api.demo.aftermath import (
+    make_tampered,
+    tell_exhibit,
+    tell_tampered,
+    tell_verified,
+    verdicts_of,
+)
 from anchor_api.demo.demo_policy import demo_policy
+from anchor_api.demo.project import NAME, DemoProject, make_tampered_exhibit
 from anchor_api.demo.samples import sample_images
 from anchor_api.demo.stage import Stage
 
@@ -86,21 +93,31 @@ def tell(folder: Path, files: Sequence[Path], out: Output) -> int:
     paths = _lay_out(files, folder / "files")
     with Stage(folder) as stage:
         told.step("started", "the service, a chain in this process, a time-stamping authority")
-        proofs, policy = _record(told, stage, paths)
+        project = DemoProject(folder, paths)
+        told.step(
+            "recorded", f"{project.records} records of how they came to be, signed, in a vault"
+        )
+        proofs, policy = _record(told, stage, paths, project)
     told.step("stopped", "all of it; what follows needs nothing but the files")
+    exhibit = project.export(folder / "policy.json")
+    told.step(
+        "exhibit", f"{exhibit.path.name}: {exhibit.files} files, {exhibit.size:,} bytes, signed"
+    )
 
     told.part("Verified again, by a process that can open no socket")
     policy_path = folder / "policy.json"
     whole = tell_verified(paths, policy_path, out)
+    handed = tell_exhibit(exhibit.path, policy_path, out)
     told.seconds["verified"] = round(time.monotonic() - told.last, 2)
 
     told.part("And with one byte changed")
     tampered = make_tampered(paths[0], folder / "tampered")
+    tampered.append(make_tampered_exhibit(exhibit.path, folder / "tampered"))
     failed = [tell_tampered(path, what, policy_path, out) for path, what in tampered]
 
-    commands = _next_commands(folder, paths, proofs, policy)
+    commands = _next_commands(folder, paths, proofs, policy, exhibit.path)
     _map(told, paths, commands)
-    good = whole.status == _exit_status.OK
+    good = whole.status == handed.status == _exit_status.OK
     good = good and all(run.status == _exit_status.FAILED for run in failed)
     status = _exit_status.OK if good else _exit_status.FAILED
     out.object(
@@ -109,6 +126,7 @@ def tell(folder: Path, files: Sequence[Path], out: Output) -> int:
             "policy": str(policy_path),
             "files": [str(path) for path in paths],
             "verdicts": verdicts_of(whole),
+            "exhibit": {"path": str(exhibit.path), "verdicts": verdicts_of(handed)},
             "tampered": [verdict for run in failed for verdict in verdicts_of(run)],
             "seconds": told.seconds,
             "next": commands,
@@ -140,19 +158,22 @@ def _lay_out(files: Sequence[Path], folder: Path) -> list[Path]:
     return paths
 
 
-def _record(told: _Told, stage: Stage, paths: Sequence[Path]) -> tuple[list[Proof], Policy]:
+def _record(
+    told: _Told, stage: Stage, paths: Sequence[Path], project: DemoProject
+) -> tuple[list[Proof], Policy]:
     """Stamp, wait, upgrade, and write the policy and the ``.ots`` files."""
     trusted = parse_policy(demo_policy(stage, ()))
     logs = KnownLogs(told.folder / "state", trusted)
     with ServiceClient(stage.url) as client:
         stamped = _stamp(client, logs, paths)
         names = ", ".join(path.name for path in paths[:3]) + (", …" if len(paths) > 3 else "")
+        project.send(client, trusted, logs)
         told.step("stamped", f"{len(paths)} file{'s' * (len(paths) > 1)}: {names}")
         stage.service.anchorer.force()
         _watch(told, client, stamped[-1])
         upgrader = Upgrader(trusted, now=datetime.now(UTC), service=client, logs=logs)
         proofs = [upgrader.upgrade(item.proof_path).proof for item in stamped]
-        policy = demo_policy(stage, proofs)
+        policy = demo_policy(stage, [*proofs, *project.upgrade(client, trusted, logs)])
         write_atomically(told.folder / "policy.json", policy)
         for path, proof in zip(paths, proofs, strict=True):
             write_atomically(beside(path, OTS_SUFFIX), _ots(path, proof, stage.url))
@@ -219,7 +240,7 @@ def _ots(path: Path, proof: Proof, url: str) -> bytes:
 
 
 def _next_commands(
-    folder: Path, paths: Sequence[Path], proofs: Sequence[Proof], policy: Policy
+    folder: Path, paths: Sequence[Path], proofs: Sequence[Proof], policy: Policy, exhibit: Path
 ) -> list[str]:
     """Take one proof apart, and return commands that a person may try next."""
     parts = extract_parts(proofs[0], policy, folder / "parts")
@@ -230,6 +251,7 @@ def _next_commands(
     return [
         f"{program} verify {first} --policy {policy_path} --steps",
         f"{program} inspect {first} --policy {policy_path}",
+        f"{program} verify {_shown(exhibit)} --policy {policy_path}",
         f"sha256sum {first}    # {hashlib.sha256(paths[0].read_bytes()).hexdigest()[:16]}…",
         f"(cd {_shown(folder / 'parts')} && {token.command})",
         f"ots info {_shown(beside(paths[0], OTS_SUFFIX))}    # the stock OpenTimestamps client",
@@ -243,8 +265,10 @@ def _map(told: _Told, paths: Sequence[Path], commands: Sequence[str]) -> None:
     for name, text in (
         ("files/", f"{first}, its proof {first}.proof, and {first}.ots"),
         ("policy.json", "whom this demo believes: a log, an authority and a chain of its own"),
+        (f"{NAME}.exhibit.zip", "what a court and the other side would get; CHECK.md is in it"),
+        ("project/", "the vault that it was made from: vestige log --vault project"),
         ("parts/", "one proof taken apart: tokens, certificates, headers; commands.txt"),
-        ("tampered/", "the two changed copies"),
+        ("tampered/", "the changed copies"),
         ("data/", "the service's log, its key and what the anchorer remembers"),
         ("state/", "what the client remembers of the log: its newest checkpoint"),
     ):
