@@ -230,7 +230,7 @@ class Verifier:
 
     def _folder(self, folder: Path) -> list[Result]:
         found = files_with_evidence(folder)
-        results = []
+        results = [self.failed(str(folder), error) for error in found.failures]
         with Progress(self.out, "verifying", len(found.files)) as progress:
             for path in found.files:
                 try:

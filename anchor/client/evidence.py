@@ -28,6 +28,7 @@ from anchor.errors import (
     StoreError,
     StoreUnavailableError,
     UsageError,
+    VestigeError,
 )
 from anchor.formats.ots.codec import MAGIC, DetachedTimestamp, parse_detached
 from anchor.proof.codec import ProofReader, parse_proof
@@ -37,6 +38,7 @@ PROOF_SUFFIX: Final = ".proof"
 OTS_SUFFIX: Final = ".ots"
 RECORD_SUFFIX: Final = ".sdjwt"
 _STANDARD_INPUT: Final = "-"
+_SHOWN_PATH: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +115,26 @@ class FolderEvidence:
         files: those that have evidence beside them; records are not among them.
         alone: evidence whose file is not there.
         records: names of the records there, without ``.sdjwt``; their proofs have those names too.
+        failures: of folders that cannot be listed.
     """
 
     files: tuple[Path, ...]
     alone: tuple[Path, ...]
     records: frozenset[str]
+    failures: tuple[VestigeError, ...]
 
 
 def files_with_evidence(folder: Path) -> FolderEvidence:
-    """Look through a folder and those below it, in the order of names.
+    """Look through a folder and those below it, files first, in the order of names.
 
     What begins with a dot, symbolic links and what is no regular file are passed over, as by
-    ``stamp``.
-
-    Raises:
-        StoreUnavailableError: a folder cannot be listed.
+    ``stamp``. A folder that cannot be listed is reported, and the rest goes on.
     """
     files: list[Path] = []
     alone: list[Path] = []
     records: set[str] = set()
-    for path in _regular_files(folder):
+    failures: list[VestigeError] = []
+    for path in _regular_files(folder, failures):
         if path.suffix == RECORD_SUFFIX:
             records.add(path.stem)
         elif path.suffix not in (PROOF_SUFFIX, OTS_SUFFIX):
@@ -140,22 +142,27 @@ def files_with_evidence(folder: Path) -> FolderEvidence:
                 files.append(path)
         elif not path.with_suffix("").exists():
             alone.append(path)
-    return FolderEvidence(tuple(files), tuple(alone), frozenset(records))
+    return FolderEvidence(tuple(files), tuple(alone), frozenset(records), tuple(failures))
 
 
-def _regular_files(folder: Path) -> Iterator[Path]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StoreUnavailableError(f"{folder}: {reason}", code="file.unavailable") from error
-    for entry in entries:
-        if entry.name.startswith("."):
+def _regular_files(folder: Path, failures: list[VestigeError]) -> Iterator[Path]:
+    """Yield the files of a folder, then those of each folder in it; add what cannot be listed."""
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        try:
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            where = str(here) if len(str(here)) <= _SHOWN_PATH else f"{str(here)[:_SHOWN_PATH]}…"
+            failures.append(StoreUnavailableError(f"{where}: {reason}", code="file.unavailable"))
             continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _regular_files(folder / entry.name)
-        elif entry.is_file(follow_symlinks=False):
-            yield folder / entry.name
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+        for entry in shown:
+            if entry.is_file(follow_symlinks=False):
+                yield here / entry.name
+        folders = [entry for entry in shown if entry.is_dir(follow_symlinks=False)]
+        waiting += [here / entry.name for entry in reversed(folders)]
 
 
 def _find(path: Path) -> tuple[Path, Path | None]:

@@ -6,10 +6,11 @@ import hashlib
 import io
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
-from anchor.client.evidence import load_evidence
+from anchor.client.evidence import files_with_evidence, load_evidence
 from anchor.errors import LimitExceededError, NotFoundError, StoreError, UsageError
 from anchor.formats.ots.attestation import PendingAttestation
 from anchor.formats.ots.codec import DetachedTimestamp, serialize_detached
@@ -142,3 +143,36 @@ def test_standard_input_is_evidence_within_the_limit(monkeypatch, proof):
     feed(b"{" * ((8 << 20) + 1))
     with pytest.raises(LimitExceededError):
         load_evidence("-")
+
+
+def test_folder_that_cannot_be_listed_is_reported_and_the_rest_goes_on(
+    tmp_path, proof, monkeypatch
+):
+    (tmp_path / "cat").write_bytes(b"a cat")
+    (tmp_path / "cat.proof").write_bytes(serialize_proof(proof))
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z" / "dog.ots").write_bytes(ots_of(b"x"))
+    monkeypatch.chdir(tmp_path)
+    for _ in range(25):  # a path longer than the system lists
+        os.mkdir("a" * 200)
+        os.chdir("a" * 200)
+    found = files_with_evidence(tmp_path)
+    assert found.files == (tmp_path / "cat",)
+    assert found.alone == (tmp_path / "z" / "dog.ots",)
+    (failure,) = found.failures
+    assert isinstance(failure, StoreError)
+    assert len(failure.message) < 500
+    assert [error.code for error in files_with_evidence(tmp_path / "none").failures] == [
+        "file.unavailable"
+    ]
+
+
+def test_folders_within_folders_take_no_stack(tmp_path, proof, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1500):
+        os.mkdir("a")
+        os.chdir("a")
+    (Path() / "cat").write_bytes(b"a cat")
+    (Path() / "cat.proof").write_bytes(serialize_proof(proof))
+    (found,) = files_with_evidence(tmp_path).files
+    assert found.name == "cat"
