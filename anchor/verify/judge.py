@@ -160,9 +160,10 @@ class Judge:
             proof.attestations,
             [(root.root_hash, root.inclusion.checkpoint) for root in reached],
         )
-        if self._last is None or self._last[0] != key:
-            self._last = (key, self._sum_rows(self._rows(proof, reached)))
-        return self._last[1]
+        last = self._last
+        if last is None or last[0] != key:
+            last = self._last = (key, self._sum_rows(self._rows(proof, reached)))
+        return last[1]
 
     def _sum_rows(self, rows: Sequence[AttestationVerdict]) -> _Ladder:
         return _Ladder(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -242,3 +243,17 @@ def test_a_reader_keeps_no_more_than_it_says(monkeypatch: pytest.MonkeyPatch) ->
         assert reader.parse(serialize_proof(proof)) == proof
         assert sum(map(len, reader._known)) <= 20_000
     assert attestation_to_json(row)["kind"] == "opentimestamps"
+
+
+def test_one_judge_in_many_threads_says_the_same() -> None:
+    """What the last proof had is remembered, and must be the right proof's."""
+    judge, proofs = Judge(CASE.policy, now=NOW), []
+    for count in range(1, len(GENUINE) + 1):
+        proofs.append(replace(CASE.proof, attestations=GENUINE[:count]))
+
+    def run(proof: Proof) -> int:
+        return sum(len(judge.verify_proof(proof).rows) for _ in range(200))
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(run, proofs * 2))
+    assert found == [200 * len(proof.attestations) for proof in proofs * 2]
