@@ -9,6 +9,7 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { concat, equal, reversed, toBigInt } from "../bytes/bytes.ts";
 import { FalseError } from "../errors.ts";
+import { once } from "./once.ts";
 
 const P = 2n ** 255n - 19n;
 const L = 2n ** 252n + 27742317777372353535851937790883648493n;
@@ -26,7 +27,8 @@ export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signat
   requireSound(nonce, "nonce point");
   const s = toBigInt(reversed(signature.subarray(32)));
   if (s >= L) throw new FalseError("the signature's scalar is not below the group order", "verify.signature.scalar");
-  if (!equation(publicKey, nonce, s, message))
+  const holds = once("ed25519", [publicKey, signature, message], () => equation(publicKey, nonce, s, message));
+  if (!holds)
     throw new FalseError("the Ed25519 signature does not verify", "verify.signature");
 }
 

@@ -13,6 +13,7 @@ import { concat, equal, fromBigInt } from "../bytes/bytes.ts";
 import { FalseError, FormatError } from "../errors.ts";
 import { parseDer, TAG, type Element } from "./der.ts";
 import { verifyEd25519 } from "./ed25519.ts";
+import { once } from "./once.ts";
 import { verifyPkcs1, verifyPss, type RsaKey } from "./rsa.ts";
 
 /** A digest's name, or the dotted OID of one that is not known. */
@@ -155,13 +156,15 @@ function verifiesRsa(
     throw new FalseError(`${what}: an RSA key of ${bits} bits`, "tsp.key.weak");
   if (algorithm.oid === RSA_PSS && algorithm.parameters !== null) {
     const { name, salt } = pssParameters(algorithm.parameters, what);
-    return verifyPss(key, strongDigest(name, what), salt, message, signature);
+    const digest = strongDigest(name, what);
+    return once(`pss ${name} ${salt} ${key.n} ${key.e}`, [message, signature], () => verifyPss(key, digest, salt, message, signature));
   }
   const named = RSA_DIGESTS.get(algorithm.oid);
   if (named === undefined && algorithm.oid !== RSA_PLAIN)
     throw new FalseError(`${what}: ${algorithm.oid}`, "tsp.algorithm.unknown");
   const name = named ?? signersDigest;
-  return verifyPkcs1(key, name ?? "", strongDigest(name, what), message, signature);
+  const digest = strongDigest(name, what);
+  return once(`pkcs1 ${name} ${key.n} ${key.e}`, [message, signature], () => verifyPkcs1(key, name ?? "", digest, message, signature));
 }
 
 /** Read RSA-PSS parameters (RFC 4055 3.1); what is absent means SHA-1. */
@@ -190,7 +193,9 @@ function verifiesEcdsa(curve: string, point: Uint8Array, digest: Uint8Array, sig
     const { ORDER, BYTES } = group.Point.Fn;
     if (r < 1n || s < 1n || r >= ORDER || s >= ORDER) return false;
     const compact = concat(fromBigInt(r, BYTES), fromBigInt(s, BYTES));
-    return group.verify(compact, digest, point, { prehash: false, lowS: false, format: "compact" });
+    return once(`ecdsa ${curve}`, [point, digest, compact], () =>
+      group.verify(compact, digest, point, { prehash: false, lowS: false, format: "compact" }),
+    );
   } catch {
     return false;
   }
