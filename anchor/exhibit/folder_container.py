@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from anchor import limits
 from anchor.errors import FormatError, StoreUnavailableError
 from anchor.exhibit.container import BLOCK_BYTES, check_count, check_names
 
@@ -61,6 +62,8 @@ class FolderContainer:
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, int]]:
+    if len(prefix) > limits.MAX_EXHIBIT_NAME_BYTES:
+        raise FormatError("a name is too long: folder lies in folder", code="exhibit.name")
     with os.scandir(folder) as items:
         for item in sorted(items, key=lambda item: item.name):
             status = item.stat(follow_symlinks=False)

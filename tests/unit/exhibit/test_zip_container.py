@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -330,6 +331,23 @@ def test_case_tricks_and_strange_names_in_a_folder(tmp_path: Path):
     assert in_folder(tmp_path, lambda f: (f / "A").touch()).code == "exhibit.duplicate"
     (tmp_path / "A").unlink()
     assert in_folder(tmp_path, lambda f: (f / "b\\c").touch()).code == "exhibit.name"
+
+
+def test_folders_in_folders_without_end(tmp_path: Path):
+    import os
+
+    here = os.open(tmp_path, os.O_RDONLY)
+    try:
+        for _ in range(1500):
+            os.mkdir("d", dir_fd=here)
+            here, above = os.open("d", os.O_RDONLY, dir_fd=here), here
+            os.close(above)
+    finally:
+        os.close(here)
+    try:
+        assert in_folder(tmp_path, lambda f: (f / "A0").touch()).code == "exhibit.name"
+    finally:
+        subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
 
 
 def test_a_file_of_a_folder_that_grows_while_it_is_read(tmp_path: Path):
