@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
 import socket
 import time
 from datetime import UTC, datetime
@@ -352,3 +353,17 @@ def test_a_flood_of_idle_connections_leaves_room_for_others(tmp_path):
         wait_until(lambda: answers(server), 5)
         for sock in idle:
             sock.close()
+
+
+def test_there_is_a_descriptor_for_each_connection(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1024), hard))
+    try:
+        with process(tmp_path, "--http-max-connections=700") as found:
+            assert HTTP.get(f"{found.url}/healthz").status_code == 200
+            limits = Path(f"/proc/{found.process.pid}/limits").read_text()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
+    # Each of the 700, and as many that are refused; and some for the log's own files.
+    assert int(line.split()[3]) >= 1400 + 256
