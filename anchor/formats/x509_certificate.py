@@ -20,7 +20,6 @@ from typing import Any, Final, TypeAlias
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from anchor.errors import FormatError
@@ -86,7 +85,7 @@ class Certificate:
     Attributes:
         der: the certificate's bytes.
         subject_key, issuer_key: what the two names hold, to compare them quickly.
-        key: its public key; ``key_bytes`` the same as SubjectPublicKeyInfo DER.
+        key: its public key; ``key_bytes`` its SubjectPublicKeyInfo as it stands.
         is_ca, path_length: basicConstraints; False and None where absent.
         key_usage: the names of the bits that are set, or None without the extension.
         purposes: extended key usage OIDs, or None without the extension.
@@ -194,7 +193,9 @@ def _parse(der: bytes, signed: Signed, serial: int) -> Certificate:
             not_before=loaded.not_valid_before_utc,
             not_after=loaded.not_valid_after_utc,
             key=key,
-            key_bytes=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            key_bytes=_key_bytes(
+                signed.message, is_point=isinstance(key, ec.EllipticCurvePublicKey)
+            ),
             signed=signed,
             **_extension_facts(loaded.extensions),
         )
@@ -214,6 +215,24 @@ def _serial_and_algorithm(message: bytes) -> tuple[int, Algorithm]:
     members.take_if(0xA0)  # the version
     serial = members.take(INTEGER).integer(what)
     return serial, parse_algorithm(members.take(), what)
+
+
+def _key_bytes(message: bytes, *, is_point: bool) -> bytes:
+    """Return the SubjectPublicKeyInfo as it stands; others take digests of it (RFC 6960 4.1.1).
+
+    A point in the hybrid form (RFC 5480 2.2 forbids it) is refused: not every reader takes it.
+    """
+    what = "certificate"
+    members = parse_der(message, max_bytes=MAX_CERTIFICATE_BYTES, what=what).members(SEQUENCE, what)
+    members.take_if(0xA0)  # the version
+    for _ in ("serial number", "algorithm", "issuer", "validity", "subject"):
+        members.take()
+    info = members.take(SEQUENCE)
+    parts = info.members(SEQUENCE, what)
+    parts.take()
+    if is_point and parts.take().bits(what)[:1] not in (b"\x02", b"\x03", b"\x04"):
+        raise FormatError("certificate: a point in an unknown form", code="tsp.certificate")
+    return info.raw
 
 
 def _extension_facts(extensions: x509.Extensions) -> dict[str, Any]:

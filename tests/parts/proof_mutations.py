@@ -215,7 +215,7 @@ def mutated_bytes(data: bytes, rng: random.Random, *, keep_length: bool = False)
 def mutated_der(data: bytes, rng: random.Random) -> bytes:
     """Change one element of DER and write the lengths around it anew, so that it still parses."""
     try:
-        root = _tree(data)
+        root = der_tree(data)
     except FormatError:
         return mutated_bytes(data, rng)
     nodes = list(_walk(root))
@@ -226,44 +226,44 @@ def mutated_der(data: bytes, rng: random.Random) -> bytes:
         node.content = mutated_bytes(node.content, rng, keep_length=rng.random() < 0.7)
     if rng.random() < 0.1:
         node.tag = rng.choice([0x02, 0x03, 0x04, 0x05, 0x06, 0x0C, 0x18, 0x30, 0x31, 0xA0, 0x80])
-    return node_bytes(root)
+    return der_bytes(root)
 
 
-class _Node:
+class DerNode:
     """One DER element, its content parsed where that is DER again."""
 
-    def __init__(self, tag: int, content: bytes | list[_Node]) -> None:
+    def __init__(self, tag: int, content: bytes | list[DerNode]) -> None:
         self.tag = tag
         self.content = content
 
 
-def _tree(data: bytes) -> _Node:
+def der_tree(data: bytes) -> DerNode:
     element = parse_der(data, max_bytes=1 << 21, what="mutation")
     return _node(element.tag, element.content)
 
 
-def _node(tag: int, content: bytes) -> _Node:
+def _node(tag: int, content: bytes) -> DerNode:
     if tag & 0x20 or (tag == 0x04 and content[:1] == b"\x30"):
         try:
-            return _Node(tag, _members(content))
+            return DerNode(tag, _members(content))
         except FormatError:
             pass
-    return _Node(tag, content)
+    return DerNode(tag, content)
 
 
-def _members(content: bytes) -> list[_Node]:
+def _members(content: bytes) -> list[DerNode]:
     wrapped = parse_der(tlv(0x30, content), max_bytes=1 << 21, what="mutation")
     return [_node(e.tag, e.content) for e in wrapped.members(0x30, "mutation").rest()]
 
 
-def _walk(node: _Node) -> Iterator[_Node]:
+def _walk(node: DerNode) -> Iterator[DerNode]:
     yield node
     if isinstance(node.content, list):
         for member in node.content:
             yield from _walk(member)
 
 
-def _change_members(node: _Node, nodes: list[_Node], rng: random.Random) -> None:
+def _change_members(node: DerNode, nodes: list[DerNode], rng: random.Random) -> None:
     members = node.content
     assert isinstance(members, list)
     what = rng.randrange(4)
@@ -279,8 +279,8 @@ def _change_members(node: _Node, nodes: list[_Node], rng: random.Random) -> None
             members.insert(rng.randrange(len(members) + 1), copy.deepcopy(rng.choice(leaves)))
 
 
-def node_bytes(node: _Node) -> bytes:
+def der_bytes(node: DerNode) -> bytes:
     """Write an element."""
     if isinstance(node.content, bytes):
         return tlv(node.tag, node.content)
-    return tlv(node.tag, b"".join(map(node_bytes, node.content)))
+    return tlv(node.tag, b"".join(map(der_bytes, node.content)))

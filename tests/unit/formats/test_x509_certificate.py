@@ -9,12 +9,16 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
+from anchor.errors import FormatError
 from anchor.formats.x509_certificate import parse_certificate, read_quietly
 from anchor.formats.x509_revocation import verify_revocation
 from tests.attacks.forged_tokens import NOW, Party, root, signer
+from tests.parts.proof_mutations import der_bytes, der_tree
 
 DAY = timedelta(days=1)
 
@@ -87,3 +91,51 @@ def test_readers_in_threads_leave_the_filters_as_they_were() -> None:
     for thread in threads:
         thread.join()
     assert list(warnings.filters) == before
+
+
+# -- a key's point in its other forms (RFC 5480 2.2) -----------------------------------------------
+
+
+def with_point(party: Party, form: str) -> bytes:
+    """Return the party's certificate with its own key written in another form, signed anew."""
+    tree = der_tree(party.der)
+    body, _, signature = tree.content
+    point = body.content[6].content[1]
+    x, y = point.content[2:34], point.content[34:]
+    odd = y[-1] & 1
+    point.content = b"\x00" + (
+        bytes([2 + odd]) + x if form == "compressed" else bytes([6 + odd]) + x + y
+    )
+    signature.content = b"\x00" + party.key.sign(der_bytes(body), ec.ECDSA(hashes.SHA256()))
+    return der_bytes(tree)
+
+
+def test_a_hybrid_point_is_refused() -> None:
+    with pytest.raises(FormatError, match="a point in an unknown form"):
+        parse_certificate(with_point(root("Hybrid"), "hybrid"))
+
+
+def test_an_answer_names_its_issuers_key_as_the_certificate_writes_it() -> None:
+    issuer = root("Compressed")
+    compressed = with_point(issuer, "compressed")
+    leaf = signer(issuer)
+    shown = x509.load_der_x509_certificate(compressed)
+    answer = (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            leaf.certificate,
+            shown,
+            hashes.SHA1(),
+            ocsp.OCSPCertStatus.GOOD,
+            NOW,
+            NOW + DAY,
+            None,
+            None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.HASH, shown)
+        .sign(issuer.key, hashes.SHA256())
+    )
+    found = verify_revocation(
+        [leaf.der, compressed], ocsp=[answer.public_bytes(Encoding.DER)], crls=[]
+    )
+    assert [status.state for status in found] == ["good"]
