@@ -44,10 +44,12 @@ def begun(work: Path) -> tuple[Vault, Signer]:
 
 
 def rate(what: str, count: int, act: Callable[[], object]) -> None:
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     act()
-    took = time.perf_counter() - start
-    print(f"{what:46} {count / took:10,.1f} /s   {took:8.2f} s")
+    took, busy = time.perf_counter() - start, time.process_time() - busy
+    print(
+        f"{what:46} {count / took:10,.1f} /s   {took:8.2f} s   processor {busy:.2f} s", flush=True
+    )
 
 
 def notes(count: int) -> list[Draft]:

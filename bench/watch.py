@@ -88,6 +88,7 @@ def measure(folder: Path, images: int, kilobytes: int, *, poll: bool) -> float:
     if dropping.stdin is None or dropping.stdout is None or not dropping.stdout.readline():
         raise SystemExit("the process that writes the images did not start")
     with vault, CapturePool() as pool:
+        pool.start()
         recorder = Recorder(vault, signer)
         watcher = Watcher(vault, recorder, pool, [work], tell=tell, poll=poll)
         watching = threading.Thread(target=watcher.run, args=(stop,))

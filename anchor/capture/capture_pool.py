@@ -44,6 +44,13 @@ class CapturePool:
         for _ in range(n_workers):
             self._idle.put(None)
 
+    def start(self) -> None:
+        """Start all workers now; otherwise the first files wait for that."""
+        if can_confine() and not self._closed:
+            taken = [self._idle.get() for _ in range(self._n_workers)]
+            for worker in taken:
+                self._idle.put(_usable(worker))
+
     def read(
         self, path: Path, *, digests: FileDigests | None = None, follow_links: bool = False
     ) -> Capture:

@@ -94,6 +94,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
 def _watch(args: argparse.Namespace, out: Output, signer: Signer, works: Callable[[], None]) -> int:
     said = _Said(out)
     with Desk(args, out) as desk, CapturePool() as pool, _stopped() as stop:
+        pool.start()
         layout, vault = desk.vault.layout, desk.vault
         said.vault = vault
         with (

@@ -69,6 +69,19 @@ def test_reads_many_files_with_one_process(pool, tmp_path):
     assert len(processes) == 1
 
 
+def test_workers_that_were_started_before_take_the_first_files(image):
+    with CapturePool(2) as pool:
+        pool.start()
+        before = list(pool._idle.queue)
+        assert all(worker.is_usable for worker in before)
+        assert pool.read(image).fields["prompt"] == "a cat"
+        assert list(pool._idle.queue) == before
+        pool.start()
+        assert set(pool._idle.queue) == set(before), "those that live stay"
+    pool.start()
+    assert all(worker is None or not worker.is_usable for worker in pool._idle.queue)
+
+
 def test_threads_share_a_pool(tmp_path):
     paths = [
         save(tmp_path / f"{n}.png", png(text("parameters", INFO.replace("cat", f"cat {n}"))))
