@@ -39,6 +39,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", metavar="NAME", nargs="?", help="of the exhibit (default: the working folder's)"
     )
+    _add_choice(parser)
+    parser.add_argument("--title", metavar="TEXT", help="in your own words")
+    parser.add_argument(
+        "--lang",
+        metavar="LANG,…",
+        default="en",
+        help="languages of the printed exhibit: en, zh or en,zh (default: en)",
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, default=Path(), help="where to write it")
+    parser.add_argument("--no-pdf", action="store_true", help="without the printed exhibit")
+    parser.add_argument(
+        "--font", metavar="PATH", type=Path, action="append", default=[],
+        help="a font file or folder for the printed exhibit (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pdf-certificate",
+        metavar="FILE",
+        type=Path,
+        help="sign a copy of the printed exhibit, beside the zip file, with this PKCS #12 file",
+    )
+    parser.add_argument(
+        "--pdf-tsa", metavar="URL", help="a time-stamping authority for that signature"
+    )
+    parser.add_argument("--no-sign", action="store_true", help="do not sign the list of files")
+    parser.add_argument("--force", action="store_true", help="replace an exhibit that is there")
+    add_policy(parser)
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses records, fields and files."""
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--records",
@@ -73,31 +103,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="why a record is withheld, in your own words (may be repeated)",
     )
-    parser.add_argument("--title", metavar="TEXT", help="in your own words")
-    parser.add_argument(
-        "--lang",
-        metavar="LANG,…",
-        default="en",
-        help="languages of the printed exhibit: en, zh or en,zh (default: en)",
-    )
-    parser.add_argument("--out", metavar="DIR", type=Path, default=Path(), help="where to write it")
-    parser.add_argument("--no-pdf", action="store_true", help="without the printed exhibit")
-    parser.add_argument(
-        "--font", metavar="PATH", type=Path, action="append", default=[],
-        help="a font file or folder for the printed exhibit (may be repeated)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--pdf-certificate",
-        metavar="FILE",
-        type=Path,
-        help="sign a copy of the printed exhibit, beside the zip file, with this PKCS #12 file",
-    )
-    parser.add_argument(
-        "--pdf-tsa", metavar="URL", help="a time-stamping authority for that signature"
-    )
-    parser.add_argument("--no-sign", action="store_true", help="do not sign the list of files")
-    parser.add_argument("--force", action="store_true", help="replace an exhibit that is there")
-    add_policy(parser)
 
 
 def run(args: argparse.Namespace, out: Output) -> int:

@@ -16,6 +16,7 @@ from anchor.exhibit.verdict import ExhibitVerdict, exhibit_to_json
 from anchor.formats.encoding import parse_hex, parse_utc
 from anchor.limits import MAX_VERIFY_BYTES
 from anchor.verify.report import verdict_to_json
+from anchor.verify.verdict import Verdict
 from anchor_api.answers import ProblemAnswer, without_fractions
 from anchor_api.asgi import DisconnectedError
 from anchor_api.body import BodyReader, ByteBudget, discard_body
@@ -23,6 +24,12 @@ from anchor_api.quota import ClientNames, Quotas
 from anchor_api.verification import Verification
 
 _BINARY: Final[dict[str, Any]] = {"schema": {"type": "string", "format": "binary"}}
+_CONTENT: Final[dict[str, Any]] = {
+    "application/vnd.vestige.proof+json": {"schema": {"type": "object"}},
+    "application/vnd.opentimestamps.ots": _BINARY,
+    "application/zip": _BINARY,
+    "application/octet-stream": _BINARY,
+}
 
 
 def verification_router(
@@ -43,17 +50,7 @@ def verification_router(
             400: {"model": ProblemAnswer, "description": "no evidence that can be read"},
             413: {"model": ProblemAnswer, "description": "over a limit"},
         },
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {
-                    "application/vnd.vestige.proof+json": {"schema": {"type": "object"}},
-                    "application/vnd.opentimestamps.ots": _BINARY,
-                    "application/zip": _BINARY,
-                    "application/octet-stream": _BINARY,
-                },
-            }
-        },
+        openapi_extra={"requestBody": {"required": True, "content": _CONTENT}},
         operation_id="verify",
     )
     async def verify(
@@ -84,8 +81,12 @@ def verification_router(
             verdict = await verification.judge_bytes(
                 data, file_digest=digest, before=asked, steps=steps
             )
-            if isinstance(verdict, ExhibitVerdict):
-                return without_fractions(exhibit_to_json(verdict, steps=steps))
-            return without_fractions(verdict_to_json(verdict, steps=steps))
+            return without_fractions(_to_json(verdict, steps=steps))
 
     return router
+
+
+def _to_json(verdict: Verdict | ExhibitVerdict, *, steps: bool) -> dict[str, Any]:
+    if isinstance(verdict, ExhibitVerdict):
+        return exhibit_to_json(verdict, steps=steps)
+    return verdict_to_json(verdict, steps=steps)
