@@ -43,21 +43,23 @@ _FILES: Final = {
     "receipt": TLOG_PROOF_MEDIA_TYPE,
 }
 
+_NO_DIGEST: Final = "This is no digest"
+_UNKNOWN: Final = "This log does not have this digest"
+_NOT_YET: Final = "There is nothing yet to write this file from"
+_HINTS: Final = {
+    _NO_DIGEST: "A digest is 64 hexadecimal digits in lower case: “digest” in the proof.",
+    _UNKNOWN: "It may have been sent to another log, or not yet. Where the proof names an opening, "
+    "the log does not hold the file's own SHA-256.",
+    _NOT_YET: "Once a calendar has answered it can be made; the proof is there already.",
+}
+
 
 def page_router(service: Service, verification: Verification) -> APIRouter:
     """Return the routes of the pages."""
     router = APIRouter(include_in_schema=False)
     growth = _Growth(service)
 
-    @router.get("/page.css")
-    async def style_sheet() -> Response:
-        """Return the one style sheet."""
-        return Response(STYLE_SHEET, headers=_STYLE_HEADERS)
-
-    @router.get("/favicon.ico")
-    async def icon() -> Response:
-        """Return nothing: browsers ask for it, and there is no sign to show."""
-        return Response(status_code=204, headers={"Cache-Control": "public, max-age=86400"})
+    _add_static(router)
 
     @router.get("/")
     def home() -> Response:
@@ -85,9 +87,9 @@ def page_router(service: Service, verification: Verification) -> APIRouter:
             standing = await run_in_threadpool(service.standing, entry)
             verdict = await verification.judge_proof(assemble)
         except FormatError:
-            return _missing("This is no digest", digest_hex[:100], 400)
+            return _missing(_NO_DIGEST, digest_hex[:100], 400)
         except NotFoundError:
-            return _missing("This log does not have this digest", digest_hex, 404)
+            return _missing(_UNKNOWN, digest_hex, 404)
         parts = digest_parts(standing, found[0], verdict)
         title = f"Digest {digest_hex[:8]}…"
         return _html(page(title, *parts, noindex=True), private=True)
@@ -100,13 +102,25 @@ def page_router(service: Service, verification: Verification) -> APIRouter:
         try:
             return proof_file(service.proof(parse_digest(digest_hex)), _FILES[form])
         except FormatError:
-            return _missing("This is no digest", digest_hex[:100], 400)
+            return _missing(_NO_DIGEST, digest_hex[:100], 400)
         except NotFoundError:
-            return _missing("This log does not have this digest", digest_hex, 404)
+            return _missing(_UNKNOWN, digest_hex, 404)
         except IncompleteProofError:
-            return _missing("There is nothing yet to write this file from", digest_hex, 409)
+            return _missing(_NOT_YET, digest_hex, 409)
 
     return router
+
+
+def _add_static(router: APIRouter) -> None:
+    @router.get("/page.css")
+    async def style_sheet() -> Response:
+        """Return the one style sheet."""
+        return Response(STYLE_SHEET, headers=_STYLE_HEADERS)
+
+    @router.get("/favicon.ico")
+    async def icon() -> Response:
+        """Return nothing: browsers ask for it, and there is no sign to show."""
+        return Response(status_code=204, headers={"Cache-Control": "public, max-age=86400"})
 
 
 class _Growth:
@@ -142,5 +156,7 @@ def _html(data: bytes, *, status: int = 200, private: bool = False) -> Response:
 
 
 def _missing(sentence: str, text: str, status: int) -> Response:
-    parts = (tag("h1", sentence), tag("p", digest(text)))
+    parts = [tag("h1", sentence), tag("p", digest(text))]
+    if sentence in _HINTS:
+        parts.append(tag("p", _HINTS[sentence], class_="note"))
     return _html(page(sentence, *parts, noindex=True), status=status)

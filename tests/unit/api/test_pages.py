@@ -348,7 +348,10 @@ def test_what_is_not_there_cannot_be_taken_along(client):
 
 
 def test_a_digest_that_is_not_there(client):
-    assert client.get(f"/d/{DIGEST.hex()}").status_code == 404
+    unknown = client.get(f"/d/{DIGEST.hex()}")
+    assert unknown.status_code == 404
+    assert "It may have been sent to another log" in unknown.text
+    assert "64 hexadecimal digits" in client.get("/d/xyz").text
     response = client.get("/d/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
     assert response.status_code in (400, 404)
     assert "<script>" not in response.text
