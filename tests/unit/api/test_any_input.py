@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import json
+import zipfile
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -117,14 +119,28 @@ def flipped(draw, genuine):
     return bytes(data[: draw(st.sampled_from((len(data), len(data) // 2, 40)))])
 
 
+def zipped(proof):
+    """Return a zip file that looks like an exhibit and is none."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("x.exhibit/bagit.txt", "BagIt-Version: 1.0\n")
+        archive.writestr("x.exhibit/manifest-sha256.txt", f"{DIGEST.hex()}  data/a\n")
+        archive.writestr("x.exhibit/data/a", FILE)
+        archive.writestr("x.exhibit/data/proofs/1.proof", json.dumps(proof))
+    return made.getvalue()
+
+
 def bodies(proof, ots):
     """Return what may be sent as a body."""
+    exhibit = zipped(proof)
     submission = {"digests": [DIGEST.hex(), "00" * 32]}
     return st.one_of(
         st.sampled_from([json.dumps(proof).encode(), ots, DIGEST, DIGEST * 2]),
         spoiled(proof),
         spoiled(submission),
         flipped(ots),
+        st.just(exhibit),
+        flipped(exhibit),
         flipped(json.dumps(proof).encode()),
         values.map(lambda value: json.dumps(value).encode()),
         st.binary(max_size=200),
