@@ -1,4 +1,4 @@
-"""Ask both verifiers about changed proofs and odd tokens, and print where they differ.
+"""Ask both verifiers about changed proofs and odd evidence, and print where they differ.
 
 ``python -m tests.interop.fuzz_second_verifier [SEED [COUNT]]``; exits with 1 if they ever do. The
 same seed asks the same questions, but for keys, which are made afresh.
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.evidence import whole_case
-from tests.parts.odd_tokens import odd_question
+from tests.parts.odd_blocks import odd_block
+from tests.parts.odd_tokens import odd_token
 from tests.parts.proof_mutations import mutated
 from tests.parts.second_verifier import SecondVerifier, ask_first, summary
 from tests.vectors.verdict_vectors import FOLDER
@@ -32,8 +33,8 @@ def differences(seed: int, count: int, words: Counter[str]) -> list[Difference]:
         second = SecondVerifier(Path(folder))
         for number in range(count):
             rng = random.Random(f"{seed} {number}")
-            odd = number % 4 == 3
-            question = odd_question(case, rng) if odd else mutated(rng.choice(vectors), rng)
+            make = (None, None, odd_token, odd_block)[number % 4]
+            question = make(case, rng) if make else mutated(rng.choice(vectors), rng)
             one, other = summary(ask_first(question)), summary(second.ask(question))
             words[one.get("status", "not read")] += 1
             if one != other:

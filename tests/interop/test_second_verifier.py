@@ -23,8 +23,9 @@ from anchor.formats.note import parse_note
 from anchor.formats.tsp import parse_token
 from anchor.formats.x509_certificate import parse_certificate
 from anchor.policies import load_default_policy_bytes
-from tests.evidence import whole_case
-from tests.parts.odd_tokens import odd_question
+from tests.evidence import Case, whole_case
+from tests.parts.odd_blocks import odd_block
+from tests.parts.odd_tokens import odd_token
 from tests.parts.proof_mutations import mutated, mutated_bytes, mutated_der
 from tests.parts.second_verifier import VITE, SecondVerifier, ask_first, summary
 from tests.unit.formats import test_ed25519 as curve
@@ -33,8 +34,8 @@ from tests.vectors.verdict_vectors import FOLDER
 pytestmark = pytest.mark.second_verifier
 
 VECTORS = sorted(path.stem for path in FOLDER.glob("*.json"))
-SEEDS = range(8)
-QUESTIONS = 50
+SEEDS = range(6)
+QUESTIONS = 40
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +70,15 @@ def test_a_changed_proof_has_one_verdict(second: SecondVerifier, seed: int) -> N
     assert read > QUESTIONS // 4
 
 
+@pytest.mark.parametrize("make", [odd_token, odd_block])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_odd_token_has_one_verdict(second: SecondVerifier, seed: int) -> None:
+def test_odd_evidence_has_one_verdict(
+    second: SecondVerifier, seed: int, make: Callable[[Case, random.Random], dict[str, Any]]
+) -> None:
     rng = random.Random(f"odd {seed}")
     case = whole_case()
     for _ in range(QUESTIONS):
-        question = odd_question(case, rng)
+        question = make(case, rng)
         assert summary(second.ask(question)) == summary(ask_first(question)), question
 
 

@@ -67,7 +67,7 @@ _REASONS = (
 )
 
 
-def odd_question(case: Case, rng: random.Random) -> dict[str, Any]:
+def odd_token(case: Case, rng: random.Random) -> dict[str, Any]:
     """Return a question about a token that was made with one to three odd choices."""
     odd = _Odd(rng)
     top = root(**odd.authority())
