@@ -113,6 +113,15 @@ class SecondVerifier:
         assert "crashed" not in answer, answer
         return "unreadable" not in answer
 
+    def ask_records(self, vector: Mapping[str, Any]) -> dict[str, Any]:
+        """Return its verdict on a vector of records."""
+        return self._said(json.dumps({"records": vector}))[0]
+
+    def ask_exhibit(self, path: Path, policy: bytes, now: str) -> dict[str, Any]:
+        """Return its verdict on an exhibit on disk."""
+        line = {"exhibit": str(path), "policy": base64.b64encode(policy).decode(), "now": now}
+        return self._said(json.dumps(line))[0]
+
     def _said(self, line: str) -> tuple[dict[str, Any], float]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -2,9 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { FalseError, FormatError } from "../src/errors.ts";
 import type { RecordsVerdict } from "../src/records/judge.ts";
-import { NAMES, judgeVector, vectorOf } from "./record_vectors.ts";
-
-type Raw = Record<string, any>;
+import { type Raw, judgeVector } from "./record_question.ts";
+import { NAMES, vectorOf } from "./record_vectors.ts";
 
 function checkRecord(report: RecordsVerdict, seq: number, row: Raw): void {
   const verdict = report.records.find(({ record }) => record.seq === seq)!;

@@ -3,9 +3,14 @@
  * `tests/interop/test_second_verifier.py`. A line has the fields of a verdict vector, with policy and
  * proof as base64 of their bytes.
  */
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseJson } from "../src/bytes/json.ts";
 import { parseBase64, parseHex, parseUtf8 } from "../src/bytes/text.ts";
+import { readContents } from "../src/exhibit/contents.ts";
+import { judgeExhibit } from "../src/exhibit/judge.ts";
+import { bytesSource } from "../src/exhibit/source.ts";
+import type { ExhibitVerdict } from "../src/exhibit/verdict.ts";
 import { parseCheckpoint } from "../src/formats/checkpoint.ts";
 import { RevocationList } from "../src/formats/crl.ts";
 import { verifyEd25519 } from "../src/formats/ed25519.ts";
@@ -17,6 +22,7 @@ import { parseToken } from "../src/formats/tsp.ts";
 import { parseCertificate } from "../src/formats/x509.ts";
 import { readProof } from "../src/proof/proof.ts";
 import { FalseError, FormatError, judgeOts, judgeProof, readPolicy, type Verdict } from "../src/verify/index.ts";
+import { type Raw, judgeVector } from "./record_question.ts";
 import { factsOf, secondsOf, type VectorFacts } from "./vector.ts";
 
 interface Line {
@@ -33,6 +39,18 @@ interface Line {
 interface Piece {
   readonly read: keyof typeof READERS;
   readonly data: string;
+}
+
+/** A vector of records. */
+interface Records {
+  readonly records: Raw;
+}
+
+/** An exhibit on disk. */
+interface Exhibit {
+  readonly exhibit: string;
+  readonly policy: string;
+  readonly now: string;
 }
 
 const MAX_BYTES = 64 << 20;
@@ -70,12 +88,23 @@ function judge(line: Line): Verdict {
   return judgeProof({ ...circumstances, proof: parseBase64(line.proof ?? "", MAX_BYTES) });
 }
 
+async function judgeFile({ exhibit, policy, now }: Exhibit): Promise<ExhibitVerdict> {
+  const contents = await readContents(bytesSource(readFileSync(exhibit)));
+  const circumstances = { policy: readPolicy(parseBase64(policy, MAX_BYTES)), now: secondsOf(now) };
+  return judgeExhibit(contents, circumstances).verdict;
+}
+
+async function answerTo(line: Line | Piece | Records | Exhibit): Promise<unknown> {
+  if ("read" in line) return readPiece(line);
+  if ("records" in line) return judgeVector(line.records);
+  return "exhibit" in line ? judgeFile(line) : judge(line);
+}
+
 for await (const text of createInterface({ input: process.stdin })) {
   let answer: unknown;
   const start = performance.now();
   try {
-    const line = JSON.parse(text) as Line | Piece;
-    answer = "read" in line ? readPiece(line) : judge(line);
+    answer = await answerTo(JSON.parse(text) as Line | Piece | Records | Exhibit);
   } catch (error) {
     if (error instanceof FormatError || error instanceof FalseError)
       answer = { unreadable: error.code, reason: error.message };

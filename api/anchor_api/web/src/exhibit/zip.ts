@@ -109,6 +109,7 @@ function readDirectory(bytes: Uint8Array, count: number): Entry[] {
     const extraLength = view.getUint16(at + 30, true);
     const next = at + 46 + nameLength + extraLength + view.getUint16(at + 32, true);
     if (next > bytes.length) throw refused("its directory is cut short");
+    if (view.getUint16(at + 34, true) !== 0) throw refused("it is one of several parts");
     const raw = bytes.subarray(at + 46, at + 46 + nameLength);
     const name = nameOf(raw, (view.getUint16(at + 8, true) & UTF8) !== 0);
     checkPlain(view, at, name);

@@ -19,8 +19,8 @@ export function withoutProof(digest: string, question: Circumstances): Verdict {
     not_before: null,
     log: {
       status: "not_checked",
-      reason: "no checkpoint is there",
-      code: "log.none",
+      reason: "no checkpoint is signed by a log key of the policy; index and order are not shown",
+      code: "log.key_unknown",
       origin: null,
       leaf_index: null,
       tree_size: null,
