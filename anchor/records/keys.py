@@ -103,7 +103,8 @@ class KeyRing:
         A revocation among such records counts here too, as far as it states a compromise.
         """
         bound = self.keys.get(record.actor.key)
-        if record.kind.name in RECOVERY_KINDS and record.actor.key in self._recoveries:
+        revokes = record.kind.name in RECOVERY_KINDS and record.actor.key in self._recoveries
+        if revokes:
             bound = BoundKey(bytes.fromhex(record.fields["recovery_key"]), "author")
         if bound is None or key_thumbprint(bound.public_key) != record.actor.key:
             return False
@@ -111,7 +112,7 @@ class KeyRing:
             verify_sd_jwt(record.sd_jwt, bound.public_key)
         except SignatureError:
             return False
-        if record.kind.name in RECOVERY_KINDS:
+        if revokes:  # by the recovery key alone: a thief of the signing key can revoke nothing
             self._end(record, at=None)
         return True
 

@@ -455,6 +455,17 @@ def record_revocation_seen_elsewhere_by_nobody() -> Vector:
     return case("13.4", since(thief, 2), {"status": "verified"}, others=others)
 
 
+@vector
+def record_revocation_seen_elsewhere_by_the_key_itself() -> Vector:
+    """Whoever holds the signing key alone can revoke nothing, elsewhere as little as in the list."""
+    honest, thief = _thief()
+    honest.records.pop()
+    forged = Project(records=list(honest.records))
+    forged.rotate(CREATOR, Key("next"), "2020-01-01T00:00:00Z", by=CREATOR)
+    others = proven(forged.records[-1:])
+    return case("13.4", since(thief, 2), {"records": {"1": {"status": "verified"}}}, others=others)
+
+
 # -- 13.5: the place -------------------------------------------------------------------------------
 
 
