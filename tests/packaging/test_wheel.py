@@ -64,6 +64,7 @@ def test_wheel_holds_the_two_packages_and_nothing_else(wheel: Path, project_root
     for needed in (
         "anchor/py.typed",
         "anchor_api/py.typed",
+        "anchor_api/static/verify.html",
         "anchor/policies/default.json",
         "anchor/backends/evm/registry.json",
     ):

@@ -457,7 +457,7 @@ def record_revocation_seen_elsewhere_by_nobody() -> Vector:
 
 @vector
 def record_revocation_seen_elsewhere_by_the_key_itself() -> Vector:
-    """Whoever holds the signing key alone can revoke nothing, elsewhere as little as in the list."""
+    """Whoever holds the signing key alone can revoke nothing, here or elsewhere."""
     honest, thief = _thief()
     honest.records.pop()
     forged = Project(records=list(honest.records))
