@@ -17,6 +17,7 @@ from typing import Any
 from tests.evidence import whole_case
 from tests.parts.odd_blocks import odd_block
 from tests.parts.odd_tokens import odd_token
+from tests.parts.odd_trees import odd_tree
 from tests.parts.proof_mutations import mutated
 from tests.parts.second_verifier import SecondVerifier, ask_first, summary
 from tests.vectors.verdict_vectors import FOLDER
@@ -33,7 +34,7 @@ def differences(seed: int, count: int, words: Counter[str]) -> list[Difference]:
         second = SecondVerifier(Path(folder))
         for number in range(count):
             rng = random.Random(f"{seed} {number}")
-            make = (None, None, odd_token, odd_block)[number % 4]
+            make = (None, None, None, odd_token, odd_block, odd_tree)[number % 6]
             question = make(case, rng) if make else mutated(rng.choice(vectors), rng)
             one, other = summary(ask_first(question)), summary(second.ask(question))
             words[one.get("status", "not read")] += 1

@@ -26,6 +26,7 @@ from anchor.policies import load_default_policy_bytes
 from tests.evidence import Case, whole_case
 from tests.parts.odd_blocks import odd_block
 from tests.parts.odd_tokens import odd_token
+from tests.parts.odd_trees import odd_tree
 from tests.parts.proof_mutations import mutated, mutated_bytes, mutated_der
 from tests.parts.second_verifier import VITE, SecondVerifier, ask_first, summary
 from tests.unit.formats import test_ed25519 as curve
@@ -70,7 +71,7 @@ def test_a_changed_proof_has_one_verdict(second: SecondVerifier, seed: int) -> N
     assert read > QUESTIONS // 4
 
 
-@pytest.mark.parametrize("make", [odd_token, odd_block])
+@pytest.mark.parametrize("make", [odd_token, odd_block, odd_tree])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_odd_evidence_has_one_verdict(
     second: SecondVerifier, seed: int, make: Callable[[Case, random.Random], dict[str, Any]]

@@ -36,10 +36,10 @@ from anchor.proof.proof import (
 from tests import evidence
 from tests.attacks import forged_evm, forged_tokens
 from tests.evidence import NOW, Authority, Bitcoin, Case, Signer, whole_case
-from tests.vectors import attack_vectors
+from tests.vectors import attack_vectors, ots_file_vectors
 from tests.vectors.making import FOLDER, MAKERS, Vector, case_vector, only, rooted, row, vector
 
-__all__ = ["FOLDER", "MAKERS", "attack_vectors"]
+__all__ = ["FOLDER", "MAKERS", "attack_vectors", "ots_file_vectors"]
 
 # -- the whole, and rules 1 to 3 of the sum --------------------------------------------------------
 

@@ -82,7 +82,7 @@ function judge(line: Line): Verdict {
     facts: factsOf(line.known),
     steps: true,
     ...(line.before === null ? {} : { before: secondsOf(line.before) }),
-    ...(line.file_digest === null ? {} : { fileDigest: parseHex(line.file_digest, 32) }),
+    ...(line.file_digest === null ? {} : { fileDigest: parseHex(line.file_digest) }),
   };
   if (line.ots !== undefined) return judgeOts({ ...circumstances, ots: parseBase64(line.ots, MAX_BYTES) });
   return judgeProof({ ...circumstances, proof: parseBase64(line.proof ?? "", MAX_BYTES) });

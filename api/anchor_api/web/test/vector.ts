@@ -50,7 +50,7 @@ export function judgeVector(vector: Vector): Verdict {
     now: secondsOf(vector.now),
     facts: factsOf(vector.known),
     ...(vector.before ? { before: secondsOf(vector.before) } : {}),
-    ...(vector.file_digest ? { fileDigest: parseHex(vector.file_digest, 32) } : {}),
+    ...(vector.file_digest ? { fileDigest: parseHex(vector.file_digest) } : {}),
   };
   if (vector.ots !== undefined) return judgeOts({ ...circumstances, ots: parseBase64(vector.ots, 1 << 20) });
   return judgeProof({ ...circumstances, proof: JSON.stringify(vector.proof) });
