@@ -21,7 +21,12 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from anchor.backends.bounded_http import BoundedHttp
 from anchor.errors import BackendError, FormatError, VerificationError, quote_peer
-from anchor.formats.x509_certificate import READ_ERRORS, parse_certificate, point_urls
+from anchor.formats.x509_certificate import (
+    READ_ERRORS,
+    parse_certificate,
+    point_urls,
+    read_quietly,
+)
 from anchor.formats.x509_revocation import CertificateStatus, verify_revocation
 from anchor.limits import MAX_TSP_BYTES
 
@@ -118,12 +123,13 @@ class RevocationFetcher:
 
 
 def _ocsp_request(certificate: bytes, issuer: bytes) -> bytes:
-    builder = ocsp.OCSPRequestBuilder().add_certificate(
-        x509.load_der_x509_certificate(certificate),
-        x509.load_der_x509_certificate(issuer),
-        SHA1(),  # noqa: S303 - names the certificate; responders know no other (RFC 5019 2.1.1)
-    )
-    return builder.build().public_bytes(Encoding.DER)
+    with read_quietly():
+        builder = ocsp.OCSPRequestBuilder().add_certificate(
+            x509.load_der_x509_certificate(certificate),
+            x509.load_der_x509_certificate(issuer),
+            SHA1(),  # noqa: S303 - names the certificate; responders know no other (RFC 5019 2.1.1)
+        )
+        return builder.build().public_bytes(Encoding.DER)
 
 
 def _ocsp_urls(der: bytes) -> list[str]:
@@ -146,8 +152,9 @@ def _crl_urls(der: bytes) -> list[str]:
 
 def _extension(der: bytes, kind: type[T]) -> T | None:
     try:
-        extensions = x509.load_der_x509_certificate(der).extensions
-        return extensions.get_extension_for_class(kind).value
+        with read_quietly():
+            extensions = x509.load_der_x509_certificate(der).extensions
+            return extensions.get_extension_for_class(kind).value
     except (x509.ExtensionNotFound, *READ_ERRORS):
         return None
 
