@@ -387,6 +387,17 @@ def write_zip(path: Path, files: Files, folder: str) -> None:
         writer.close()
 
 
+def rounds(whole: Files) -> Iterator[tuple[str, Files]]:
+    """Yield the whole exhibit, and each case as it is judged in each of the three rounds."""
+    yield "nothing", whole
+    for each in tamperings(whole):
+        yield each.name, each.files
+        for what, signed in (("manifests recomputed", True), ("unsigned", False)):
+            files = recomputed(each, signed=signed)
+            if files is not None:
+                yield f"{each.name}, {what}", files
+
+
 def write_all(out: Path) -> int:
     """Write every case as a zip file, with the policy and what is found; return how many."""
     out.mkdir(parents=True, exist_ok=True)
@@ -399,19 +410,11 @@ def write_all(out: Path) -> int:
     rows: list[dict[str, Any]] = []
     folder = "cat-pendant.exhibit"
 
-    def write(what: str, files: Files) -> None:
+    for what, files in rounds(whole):
         verdict = judged(files, judge, folder)
         path = out / f"{len(rows):04}.exhibit.zip"
         write_zip(path, files, folder)
         rows.append({"file": path.name, "what": what, **summary(verdict)})
-
-    write("nothing", whole)
-    for each in tamperings(whole):
-        write(each.name, each.files)
-        for what, signed in (("manifests recomputed", True), ("unsigned", False)):
-            files = recomputed(each, signed=signed)
-            if files is not None:
-                write(f"{each.name}, {what}", files)
     value = {"policy": "policy.json", "now": exhibits.NOW.isoformat(), "cases": rows}
     (out / "index.json").write_text(json.dumps(value, indent=1, ensure_ascii=False))
     return len(rows)

@@ -6,6 +6,7 @@ import io
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,15 +20,20 @@ from tests.vectors.generate_exhibit import FOLDER, expected
 VECTORS = sorted(FOLDER.glob("*.exhibit.zip"))
 
 
+def wanted_of(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return what must be found in an exhibit, and the policy's bytes."""
+    stem = path.name.removesuffix(".exhibit.zip")
+    policy = (FOLDER / f"{stem}.policy.json").read_bytes()
+    return json.loads((FOLDER / f"{stem}.json").read_text()), policy
+
+
 def test_there_is_one():
     assert VECTORS
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.name)
 def test_an_old_exhibit_shows_what_it_always_showed(path: Path):
-    stem = path.name.removesuffix(".exhibit.zip")
-    wanted = json.loads((FOLDER / f"{stem}.json").read_text())
-    policy = parse_policy((FOLDER / f"{stem}.policy.json").read_bytes())
-    judge = Judge(policy, now=datetime.fromisoformat(wanted.pop("now")))
+    wanted, policy = wanted_of(path)
+    judge = Judge(parse_policy(policy), now=datetime.fromisoformat(wanted.pop("now")))
     contents = read_contents(ZipContainer(io.BytesIO(path.read_bytes())))
     assert expected(judge_exhibit(contents, lambda _items: judge)) == wanted

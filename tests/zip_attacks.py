@@ -1,0 +1,173 @@
+"""Zip files that readers understand in two ways, or that harm: each with the code that refuses it.
+
+``attacks()`` gives them by name; both verifiers must refuse all of them, for the same reason.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+
+def info(name: str, **changes: Any) -> zipfile.ZipInfo:
+    """Return what Python's writer takes for a plain file."""
+    found = zipfile.ZipInfo(name, (2026, 11, 23, 10, 2, 8))
+    found.create_system = 3
+    found.external_attr = 0o100644 << 16
+    for key, value in changes.items():
+        setattr(found, key, value)
+    return found
+
+
+def zipped(*entries: tuple[zipfile.ZipInfo | str, bytes]) -> bytes:
+    """Return a zip file by Python's own writer."""
+    out = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(out, "w") as file:
+        warnings.simplefilter("ignore", UserWarning)  # of names that are there twice
+        for name, data in entries:
+            file.writestr(info(name) if isinstance(name, str) else name, data)
+    return out.getvalue()
+
+
+def named(*names: str) -> bytes:
+    """Return a zip file of empty files."""
+    return zipped(*((name, b"") for name in names))
+
+
+def patched(data: bytes, *changes: tuple[int, str, int]) -> bytes:
+    """Return the bytes with numbers put at places."""
+    out = bytearray(data)
+    for place, form, value in changes:
+        struct.pack_into(form, out, place, value)
+    return bytes(out)
+
+
+def central(data: bytes, number: int = 0) -> int:
+    """Return where a row of the directory begins."""
+    place = -1
+    for _ in range(number + 1):
+        place = data.index(b"PK\x01\x02", place + 1)
+    return place
+
+
+def end(data: bytes) -> int:
+    """Return where the end of the directory begins."""
+    return data.rindex(b"PK\x05\x06")
+
+
+GOOD = zipped(("x.exhibit/b", b"two"), ("x.exhibit/a/c", b""))
+
+
+def attacks() -> Iterator[tuple[str, bytes, str]]:
+    """Yield what is done, the bytes, and the code."""
+    yield from _names()
+    yield from _kinds()
+    yield from _directories()
+    yield from _sizes()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for number in range(100_000):
+            file.writestr(info(f"x.exhibit/{number}"), b"")
+    yield "a hundred thousand entries", out.getvalue(), "exhibit.entries"
+
+
+def _names() -> Iterator[tuple[str, bytes, str]]:
+    for name in (
+        "/etc/passwd", "x.exhibit/../../etc/passwd", "x.exhibit/./a", "x.exhibit//a",
+        "x.exhibit/a\\b", "x.exhibit/C:a", "x.exhibit/a\nb", "x.exhibit/\x1b[31m",
+        "x.exhibit/\u202egnp.exe", "x.exhibit/a.", "x.exhibit/a ", "x.exhibit/cafe\u0301",
+        f"x.exhibit/{'n' * 250}", "x.exhibit/a*", "x.exhibit/..", "x.exhibit/a\x7f",
+        "x.exhibit/a\u200bb", "x.exhibit/a\u00a0b", "x.exhibit/\ud7ff\ue000", "x.exhibit/a\u2028b",
+    ):  # fmt: skip
+        yield f"name {name!a}", named("x.exhibit/b", name), "exhibit.name"
+    for names in (
+        ("a", "a"), ("Data/x", "data/x"), ("ä", "Ä"), ("a", "a/b"), ("A", "a/b"), ("a/b/c", "a/b"),
+    ):  # fmt: skip
+        data = named(*(f"x.exhibit/{name}" for name in names))
+        yield f"names {names!a}", data, "exhibit.duplicate"
+    for names in (("a", "b"), ("x/a",), ("x.exhibit/a", "y.exhibit/a"), ("x.exhibit",), ()):
+        yield f"folders {names}", named(*names), "exhibit.folder"
+    extra = struct.pack("<HHBI", 0x7075, 6, 1, 0) + b"z"
+    yield "a second name", zipped((info("x.exhibit/a", extra=extra), b"")), "exhibit.name"
+    odd = named("x.exhibit/a~").replace(b"a~", b"a\xe9")
+    yield "a name in Latin-1", odd, "exhibit.name"
+    yield (
+        "a name that is no UTF-8",
+        named("x.exhibit/ä").replace(b"\xc3\xa4", b"\xc3\x28"),
+        ("exhibit.name"),
+    )
+
+
+def _kinds() -> Iterator[tuple[str, bytes, str]]:
+    for mode in (0o120777, 0o010644, 0o060644, 0o040755, 0o140644):
+        entry = info("x.exhibit/a", external_attr=mode << 16)
+        yield f"mode {mode:o}", zipped((entry, b"target")), "exhibit.kind"
+    entry = info("x.exhibit/data/", external_attr=0o40755 << 16 | 0x10)
+    yield "an entry for a folder", zipped((entry, b"")), "exhibit.kind"
+    row = central(GOOD)
+    yield "encrypted", patched(GOOD, (row + 8, "<H", 1), (6, "<H", 1)), "exhibit.method"
+    for method in (1, 9, 12, 14, 93):
+        changed = patched(GOOD, (row + 10, "<H", method), (8, "<H", method))
+        yield f"method {method}", changed, "exhibit.method"
+    yield "a data descriptor", patched(GOOD, (row + 8, "<H", 8), (6, "<H", 8)), "exhibit.method"
+
+
+def _directories() -> Iterator[tuple[str, bytes, str]]:
+    for place, form, value in (
+        (6, "<H", 2), (14, "<I", 1), (18, "<I", 2), (22, "<I", 4), (30, "<B", ord("y")),
+    ):  # fmt: skip
+        changed = patched(GOOD, (place, form, value))
+        yield f"another local header at {place}", changed, "exhibit.header"
+    two = zipped(("x.exhibit/a", b"1" * 60), ("x.exhibit/b", b"2" * 60))
+    yield "two rows of one entry", patched(two, (central(two, 1) + 42, "<I", 0)), "exhibit.overlap"
+    row = central(two)
+    places = (row + 20, row + 24, 18, 22)
+    quoted = patched(two, *((place, "<I", 130) for place in places))
+    yield "an entry inside another one", quoted, "exhibit.overlap"
+    start = central(GOOD)
+    gap = GOOD[:start] + b"hidden" + GOOD[start:]
+    gap = patched(gap, (end(gap) + 16, "<I", start + 6))
+    yield "bytes before the directory", gap, "exhibit.overlap"
+    prefix = b"#!/bin/sh\n"
+    moved = prefix + GOOD
+    rows = [central(moved, number) + 42 for number in range(2)]
+    offsets = [struct.unpack_from("<I", moved, place)[0] + len(prefix) for place in rows]
+    moved = patched(
+        moved,
+        *((place, "<I", offset) for place, offset in zip(rows, offsets, strict=True)),
+        (end(moved) + 16, "<I", start + len(prefix)),
+    )
+    yield "bytes before the first entry", moved, "exhibit.overlap"
+    yield "bytes before all", prefix + GOOD, "exhibit.zip"
+    yield "bytes behind all", GOOD + b"tail", "exhibit.zip"
+    comment = patched(GOOD, (end(GOOD) + 20, "<H", 4)) + b"tail"
+    yield "a comment", comment, "exhibit.zip"
+    for name, data in (
+        ("nothing", b""), ("two letters", b"PK"), ("zeros", b"\0" * 100), ("cut", GOOD[:-1]),
+        ("without its head", GOOD[30:]), ("without its end", GOOD[: end(GOOD)]),
+    ):  # fmt: skip
+        yield name, data, "exhibit.zip"
+    three = named(*(f"x.exhibit/{number}" for number in range(3)))
+    few = patched(three, (end(three) + 8, "<H", 2), (end(three) + 10, "<H", 2))
+    yield "a directory of more rows than it states", few, "exhibit.zip"
+
+
+def _sizes() -> Iterator[tuple[str, bytes, str]]:
+    entry = info("x.exhibit/bomb", compress_type=zipfile.ZIP_DEFLATED)
+    yield "a bomb", zipped((entry, bytes(50_000_000))), "exhibit.expansion"
+    entry = info("x.exhibit/a", compress_type=zipfile.ZIP_DEFLATED)
+    data = zipped((entry, b"abc" * 100))
+    for size in (299, 301, 100):
+        changed = patched(data, (central(data) + 24, "<I", size), (22, "<I", size))
+        yield f"inflates to another size than {size}", changed, "exhibit.size"
+    broken = bytearray(data)
+    broken[30 + len("x.exhibit/a")] ^= 0xFF
+    yield "can not be inflated", bytes(broken), "exhibit.size"
+    changed = patched(GOOD, (central(GOOD) + 24, "<I", 4), (22, "<I", 4))
+    yield "stored in another size", changed, "exhibit.size"
+    entry = info("x.exhibit/signature.json", compress_type=zipfile.ZIP_DEFLATED)
+    yield "a text above its limit", zipped((entry, b"%d" * 40_000)), "exhibit.too_large"
