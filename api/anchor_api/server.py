@@ -72,11 +72,16 @@ class _Server(uvicorn.Server):
         """Look ten times a second whether to stop, and twice a second after the connections."""
         self.should_exit = self.should_exit or self._must_stop()
         if counter % _LOOK_EVERY_TICKS == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in tuple(self.server_state.connections):
+            self._look(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    def _look(self, now: float) -> None:
+        for connection in tuple(self.server_state.connections):
+            try:
                 if isinstance(connection, BoundedConnection):
                     connection.look(now)
-        return await super().on_tick(counter)
+            except Exception:  # noqa: BLE001 - one connection must not end the server
+                _log.exception("a connection could not be looked after")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Stop in order; a second Ctrl-C stops at once."""

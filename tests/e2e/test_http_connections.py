@@ -13,6 +13,7 @@ import pytest
 
 from anchor.service.anchor_event import AnchorEvent
 from anchor_api.app import create_app
+from anchor_api.connection import BoundedConnection
 from anchor_api.server import BackgroundServer
 from tests.e2e.http_service import HTTP, connection, digest, process, response_of, served
 
@@ -353,6 +354,22 @@ def test_a_flood_of_idle_connections_leaves_room_for_others(tmp_path):
         wait_until(lambda: answers(server), 5)
         for sock in idle:
             sock.close()
+
+
+def test_one_connection_that_cannot_be_looked_after_stops_nobody(tmp_path, monkeypatch):
+    genuine, failed = BoundedConnection.look, []
+
+    def fails_once(connection, now):
+        if not failed:
+            failed.append(connection)
+            raise RuntimeError("the transport is gone")
+        genuine(connection, now)
+
+    monkeypatch.setattr(BoundedConnection, "look", fails_once)
+    with served(tmp_path, head_s=0.4) as (server, _), connection(server.url) as idle:
+        wait_until(lambda: failed)
+        assert ends_within(idle, 4)
+        assert HTTP.get(f"{server.url}/healthz").status_code == 200
 
 
 def test_there_is_a_descriptor_for_each_connection(tmp_path):
