@@ -65,3 +65,12 @@ def test_its_policy_admits_its_own_script_and_style_and_the_sources_it_names(
     origins = {"/".join(source.split("/")[:3]) for source in named}
     assert set(rules["connect-src"].split()) == origins
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
+
+
+def test_it_carries_the_licences_of_what_is_built_into_it(page: str, project_root: Path):
+    named = json.loads((project_root / WEB / "package.json").read_text())["dependencies"]
+    assert len(named) == 3
+    for name in named:
+        notice = re.search(rf"^{re.escape(name)}\n\n.*?^Copyright", page, re.DOTALL | re.MULTILINE)
+        assert notice is not None, name
+        assert "MIT" in notice[0]

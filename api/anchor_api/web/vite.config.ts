@@ -27,6 +27,18 @@ function contentPolicy(script: string, style: string): string {
   ].join("; ");
 }
 
+/** What is built into the page, with the notices that their licences want kept. */
+const PARTS = ["@noble/curves", "@noble/hashes", "fflate"];
+
+/** Return the licences of these parts as a comment. */
+function licences(): string {
+  const texts = PARTS.map((name) => {
+    const text = readFileSync(new URL(`node_modules/${name}/LICENSE`, import.meta.url), "utf8");
+    return `${name}\n\n${text.trim().replaceAll("--", "- -")}`;
+  });
+  return `<!-- This page holds parts of the following.\n\n${texts.join("\n\n\n")}\n-->`;
+}
+
 /** Puts the script and the style sheet of the page into the page itself: one file, no request. */
 function inline(): Plugin {
   return {
@@ -45,6 +57,7 @@ function inline(): Plugin {
         .replace(/<script type="module"[^>]*><\/script>\s*/, "")
         .replace(/<link rel="stylesheet"[^>]*>\s*/, () => `<style>${style}</style>\n`)
         .replace("CONTENT-SECURITY-POLICY", () => contentPolicy(script, style))
+        .replace("</html>", () => `</html>\n${licences()}`)
         .replace("</body>", () => `<script type="module" id="verifier">${script}</script>\n</body>`);
       delete bundle[code.fileName];
       delete bundle[sheet.fileName];
