@@ -84,7 +84,7 @@ check-python:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: Python's venv module is needed (Debian: apt install python3-venv)" >&2; exit 1; }
 
 check-node:
-	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null || { echo "make: node 20 or newer is needed for the second verifier and the tests' EVM node; found $$(node --version 2>/dev/null || echo none)" >&2; exit 1; }
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null || { echo "make: node 20.19 or newer is needed for the second verifier and the tests' EVM node; found $$(node --version 2>/dev/null || echo none)" >&2; exit 1; }
 	@command -v npm >/dev/null || { echo "make: node and npm are needed for the second verifier and the tests' EVM node (Debian: apt install nodejs npm)" >&2; exit 1; }
 
 $(UV): | check-python
