@@ -14,7 +14,7 @@ from anchor.cli import _exit_status
 from anchor.cli._ladder import print_below, print_sentence, sentence_of
 from anchor.cli._progress import Progress
 from anchor.cli._records import file_number, print_list, print_record, records_naming
-from anchor.cli.verify import Result, Verifier, print_steps, status_of
+from anchor.cli._verifier import Result, Verifier, print_steps, status_of
 from anchor.client.local_file import file_digest
 from anchor.client.record_evidence import (
     LoadedRecords,

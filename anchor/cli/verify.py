@@ -9,17 +9,17 @@ Offline unless ``--online`` is given; then the sources of the policy are asked, 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from anchor.cli import _exit_status
-from anchor.cli._arguments import add_policy, load_policy, now, parse_time
+from anchor.cli._arguments import add_policy
 from anchor.cli._ladder import print_sentence, print_verdict, sentence_of
-from anchor.cli._output import Output, about
+from anchor.cli._output import Output
 from anchor.cli._progress import Progress
-from anchor.cli.program import error_to_json
+from anchor.cli._verifier import Result, Verifier, print_steps, status_of
 from anchor.client.evidence import (
     RECORD_SUFFIX,
     Evidence,
@@ -27,23 +27,17 @@ from anchor.client.evidence import (
     load_evidence,
 )
 from anchor.errors import NotFoundError, UsageError, VestigeError
-from anchor.proof.codec import ProofReader
 from anchor.proof.proof import Proof
 from anchor.verify.judge import Judge
-from anchor.verify.known import KnownFacts
-from anchor.verify.report import all_steps, verdict_to_json
-from anchor.verify.verdict import Status, Verdict
+from anchor.verify.report import verdict_to_json
+from anchor.verify.verdict import Verdict
 
 if TYPE_CHECKING:
     from anchor.cli._record_verifier import RecordVerifier
-    from anchor.client.online_facts import OnlineFacts
     from anchor.verify.records import ProvenRecord
 
 _EXHIBIT_SUFFIX: Final = ".exhibit.zip"
-
-_Ask = Callable[["OnlineFacts", KnownFacts], tuple[KnownFacts, list[VestigeError]]]
-Result = dict[str, Any]
-"""What ``--json`` says of one path; ``exit_status`` is always there."""
+_HEAD_BYTES: Final = 300
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,6 +92,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         if value is not None and (len(paths) > 1 or any(Path(path).is_dir() for path in paths)):
             raise UsageError(f"{name} belongs to one proof", hint="name one PATH with it")
     verifier = Verifier(args, out)
+    by_path = _PathVerifier(verifier)
     records = [path for path in paths if path.endswith(RECORD_SUFFIX) and not _is_folder(path)]
     others = [path for path in paths if path not in records]
     results: list[Result] = []
@@ -105,12 +100,12 @@ def run(args: argparse.Namespace, out: Output) -> int:
     with Progress(out, "verifying", len(others) - len(folders)) as progress:
         for path in others if paths else [None]:
             if path not in folders:
-                results.append(verifier.result(path))
+                results.append(by_path.result(path))
                 progress.step()
     for path in folders:
-        results += verifier.folder(Path(path))
+        results += by_path.folder(Path(path))
     if records:
-        results += verifier.records().given([Path(path) for path in records])
+        results += _records(verifier).given([Path(path) for path in records])
     status = _exit_status.worst_status(result["exit_status"] for result in results)
     if len(results) == 1 and not folders:
         out.object(results[0])
@@ -124,66 +119,29 @@ def _is_folder(path: str) -> bool:
 
 
 def _is_exhibit(path: str) -> bool:
-    """Return whether a path is an exhibit: by its name, or an unpacked one by what it holds."""
-    return path.endswith(_EXHIBIT_SUFFIX) or (
-        _is_folder(path) and (Path(path) / "bagit.txt").is_file()
-    )
+    """Return whether a path is an exhibit: by its name, or an unpacked one by what it holds.
 
-
-class Verifier:
-    """Judges paths under one policy, at one time, with one set of facts.
-
-    Attributes:
-        args: as typed.
-        out: where verdicts are printed.
-        reader: reads proofs; one for all of them is quicker.
-        before: the time asked about, or None.
+    Courts give files names of their own: another zip file is one if its first entry lies in a
+    folder that is called as an exhibit's is.
     """
+    if _is_folder(path):
+        return (Path(path) / "bagit.txt").is_file()
+    if path.endswith(_EXHIBIT_SUFFIX):
+        return True
+    if not path.lower().endswith(".zip") or not Path(path).is_file():
+        return False
+    with contextlib.suppress(OSError), Path(path).open("rb") as file:
+        return b".exhibit/" in file.read(_HEAD_BYTES)
+    return False
 
-    def __init__(self, args: argparse.Namespace, out: Output) -> None:
-        self.args = args
-        self.out = out
-        self.reader = ProofReader()
-        self.before = None if args.before is None else parse_time(args.before)
-        self._policy = load_policy(args.policy)
-        archive = None
-        if args.headers is not None:
-            from anchor.client.header_archive import load_header_archive
 
-            archive = load_header_archive(args.headers, args.headers_from)
-        elif args.headers_from is not None:
-            raise UsageError("--headers-from says where --headers starts", hint="add --headers")
-        self._online: OnlineFacts | None = None
-        if args.online:
-            from anchor.client.online_facts import OnlineFacts
+class _PathVerifier:
+    """Judges proofs, files, exhibits and folders, and prints what was found."""
 
-            self._online = OnlineFacts(self._policy)
-        self._facts = KnownFacts(archive=archive)
-        self._now = now()
-
-    def judge(self, ask: _Ask, *, drand: bool = False) -> tuple[Judge, list[VestigeError]]:
-        """Return a judge who knows what ``ask`` found out online, and what went wrong in asking.
-
-        Args:
-            ask: asks for what the evidence names.
-            drand: signatures of drand rounds are to be checked.
-        """
-        known, silent = self._facts, list[VestigeError]()
-        if self._online is not None:
-            known, silent = ask(self._online, self._facts)
-        for failure in silent:
-            self.out.warn(failure.message, failure.hint)
-        if drand:
-            from anchor.backends.drand_signature import load_drand_signatures
-
-            known = replace(known, drand_verifier=load_drand_signatures())
-        return Judge(self._policy, now=self._now, known=known), silent
-
-    def records(self) -> RecordVerifier:
-        """Return what judges records with this verifier's policy and facts."""
-        from anchor.cli._record_verifier import RecordVerifier
-
-        return RecordVerifier(self)
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self._args = verifier.args
+        self._out = verifier.out
 
     def result(self, path: str | None) -> Result:
         """Judge one path, or what ``--proof`` names alone; print what was found."""
@@ -192,20 +150,14 @@ class Verifier:
                 return self._exhibit(Path(path))
             return self._evidence(path)
         except VestigeError as error:
-            return self.failed(path, error)
+            return self._verifier.failed(path, error)
 
     def folder(self, folder: Path) -> list[Result]:
         """Judge every file of a folder that has evidence beside it, and its records."""
         try:
             return self._folder(folder)
         except VestigeError as error:
-            return [self.failed(str(folder), error)]
-
-    def failed(self, path: str | None, error: VestigeError) -> Result:
-        """Print an error; return its JSON object."""
-        self.out.error(error if path is None else about(Path(path), error))
-        status = _exit_status.exit_status_of(error)
-        return {"path": path, "error": error_to_json(error), "exit_status": status}
+            return [self._verifier.failed(str(folder), error)]
 
     def _exhibit(self, path: Path) -> Result:
         from anchor.cli._exhibit import verify_exhibit
@@ -213,36 +165,38 @@ class Verifier:
         silent: list[VestigeError] = []
 
         def judge_for(items: Sequence[ProvenRecord]) -> Judge:
-            judge, failures = self.judge(
+            judge, failures = self._verifier.judge(
                 lambda online, facts: online.about_records(items, facts),
                 drand=any(b.source == "drand" for i in items for b in i.record.not_before),
             )
             silent.extend(failures)
             return judge
 
-        steps = self.args.steps
-        verdict, value = verify_exhibit(path, self.out, judge_for, before=self.before, steps=steps)
+        steps = self._args.steps
+        verdict, value = verify_exhibit(
+            path, self._out, judge_for, before=self._verifier.before, steps=steps
+        )
         if steps and verdict.records is not None:
             for each in verdict.records.verdicts:
-                print_steps(self.out, each)
+                print_steps(self._out, each)
         status = status_of(verdict.exit_status, silent)
         return {"path": str(path), **value, "exit_status": status}
 
     def _folder(self, folder: Path) -> list[Result]:
         found = files_with_evidence(folder)
-        results = [self.failed(str(folder), error) for error in found.failures]
-        with Progress(self.out, "verifying", len(found.files)) as progress:
+        results = [self._verifier.failed(str(folder), error) for error in found.failures]
+        with Progress(self._out, "verifying", len(found.files)) as progress:
             for path in found.files:
                 try:
                     results.append(self._evidence(str(path), brief=True))
                 except VestigeError as error:
-                    results.append(self.failed(str(path), error))
+                    results.append(self._verifier.failed(str(path), error))
                 progress.step()
-        records = self.records().folder(folder)
+        records = _records(self._verifier).folder(folder)
         alone = [path for path in found.alone if path.stem not in found.records]
         if alone:
             what = f"proof{'s' if len(alone) > 1 else ''} of files that are not there"
-            self.out.note(f"{folder}: {len(alone)} {what}, passed over (first: {alone[0].name})")
+            self._out.note(f"{folder}: {len(alone)} {what}, passed over (first: {alone[0].name})")
         if not results and not records:
             raise NotFoundError(
                 f"{folder}: no file in it has a proof beside it, and there is no record",
@@ -254,53 +208,41 @@ class Verifier:
     def _evidence(self, path: str | None, *, brief: bool = False) -> Result:
         try:
             evidence = load_evidence(
-                path, file=self.args.file, proof=self.args.proof, reader=self.reader
+                path, file=self._args.file, proof=self._args.proof, reader=self._verifier.reader
             )
         except NotFoundError as error:
             if error.code != "proof.not_found" or path is None:
                 raise
-            named = self.records().naming(Path(path))
+            named = _records(self._verifier).naming(Path(path))
             if named is None:
                 raise
             return named
         verdict, silent = self._verdict(evidence)
         name, alone = evidence.name, evidence.file_path is None
         if brief:
-            print_sentence(self.out, sentence_of(verdict, name, digest_only=alone), verdict.status)
+            print_sentence(self._out, sentence_of(verdict, name, digest_only=alone), verdict.status)
         else:
-            print_verdict(self.out, verdict, name, digest_only=alone)
-        if self.args.steps:
-            print_steps(self.out, verdict)
-        value = verdict_to_json(verdict, steps=self.args.steps)
+            print_verdict(self._out, verdict, name, digest_only=alone)
+        if self._args.steps:
+            print_steps(self._out, verdict)
+        value = verdict_to_json(verdict, steps=self._args.steps)
         status = status_of(verdict.exit_status, silent)
-        return {"path": path or str(self.args.proof), **value, "exit_status": status}
+        return {"path": path or str(self._args.proof), **value, "exit_status": status}
 
     def _verdict(self, evidence: Evidence) -> tuple[Verdict, list[VestigeError]]:
         content, digest = evidence.content, evidence.file_digest
-        judge, silent = self.judge(lambda online, facts: online.about(content, facts))
+        judge, silent = self._verifier.judge(lambda online, facts: online.about(content, facts))
         if isinstance(content, Proof):
             verdict = judge.verify_proof(
-                content, file_digest=digest, before=self.before, steps=self.args.steps
+                content, file_digest=digest, before=self._verifier.before, steps=self._args.steps
             )
         else:
-            verdict = judge.verify_ots(content, file_digest=digest, before=self.before)
+            verdict = judge.verify_ots(content, file_digest=digest, before=self._verifier.before)
         return verdict, silent
 
 
-def status_of(exit_status: int, silent: list[VestigeError]) -> int:
-    """Return the exit status of a verdict that sources would have been needed for and were not."""
-    if silent and exit_status == _exit_status.NOT_CHECKED:
-        return _exit_status.UNREADABLE
-    return exit_status
+def _records(verifier: Verifier) -> RecordVerifier:
+    """Return what judges records, which are loaded where there are any."""
+    from anchor.cli._record_verifier import RecordVerifier
 
-
-def print_steps(out: Output, verdict: Verdict) -> None:
-    """Print every step with its lines."""
-    for step in all_steps(verdict):
-        out.line("")
-        out.line(f"step {step.number}  {step.title}")
-        for line in step.lines:
-            out.line(f"  {line}")
-    if verdict.status is Status.FAILED:
-        out.line("")
-        out.line(f"it failed: {verdict.reason}")
+    return RecordVerifier(verifier)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from anchor.cli import verify
+from anchor.cli import _verifier
 from anchor.cli._output import Output
 from anchor.client import online_facts
 from anchor.errors import BackendUnavailableError
@@ -23,7 +23,7 @@ from tests.evidence import NOW, pending_attestation
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch):
-    monkeypatch.setattr(verify, "now", lambda: NOW)
+    monkeypatch.setattr(_verifier, "now", lambda: NOW)
 
 
 def root_of(desk) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from anchor.backends import drand_signature
-from anchor.cli import verify
+from anchor.cli import _verifier
 from anchor.client import online_facts
 from anchor.records.record import Beacon, parse_record
 from anchor.verify import ProvenRecord
@@ -36,7 +36,7 @@ NOT_BEFORE = "2026-09-17 12:32:45"
 
 @pytest.fixture(autouse=True)
 def _now(monkeypatch):
-    monkeypatch.setattr(verify, "now", lambda: START + timedelta(days=20))
+    monkeypatch.setattr(_verifier, "now", lambda: START + timedelta(days=20))
 
 
 @pytest.fixture
