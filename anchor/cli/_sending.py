@@ -10,7 +10,6 @@ import argparse
 import io
 import threading
 from collections.abc import Callable
-from types import TracebackType
 from typing import Final, Self
 
 from anchor.cli._output import Output
@@ -50,12 +49,7 @@ class Sending:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._stop.set()
         self._wake.set()
         self._thread.join(_JOIN_S)
