@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -198,6 +199,32 @@ def test_a_changed_file_of_an_exhibit_is_named(
     assert "data/files/" in wrong
     assert "its digest is not the one in" in wrong
     assert "Nothing counts as proved" in seen.page.inner_text(".lists .proved")
+
+
+def test_an_exhibit_that_was_unpacked(seen: Visit, exhibit: tuple[Path, Path], tmp_path: Path):
+    path, policy = exhibit
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "any name")
+    (tmp_path / "any name" / "policy.json").write_bytes(policy.read_bytes())
+    seen.page.set_input_files("#folder", str(tmp_path / "any name"))
+    expect(seen.page.locator("h1 .word")).to_have_text(WORDS["verified"])
+    assert "complete up to record" in seen.page.inner_text(".lists .proved")
+
+
+def test_records_with_their_proofs(seen: Visit, exhibit: tuple[Path, Path], tmp_path: Path):
+    path, policy = exhibit
+    with zipfile.ZipFile(path) as archive:
+        names = [n for n in archive.namelist() if n.endswith((".sdjwt", ".proof"))]
+        for name in names:
+            (tmp_path / Path(name).name).write_bytes(archive.read(name))
+    drop(seen.page, *tmp_path.iterdir(), policy)
+    assert sentence(seen.page).startswith(f"{len(names) // 2} records of one project: record ")
+    assert sentence(seen.page).endswith(WORDS["verified"])
+    for suffix in (".sdjwt", ".proof"):
+        (tmp_path / f"00000001{suffix}").unlink()
+    drop(seen.page, *tmp_path.iterdir(), policy)
+    assert "1 records are not listed" in seen.page.inner_text("article")
+    assert sentence(seen.page).endswith(WORDS["not_checked"])
 
 
 # -- languages, keyboard, paper --------------------------------------------------------------------

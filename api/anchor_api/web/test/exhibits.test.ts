@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { FormatError } from "../src/errors.ts";
-import { readContents } from "../src/exhibit/contents.ts";
+import { readContents, readFolder } from "../src/exhibit/contents.ts";
 import { judgeExhibit } from "../src/exhibit/judge.ts";
 import { bytesSource } from "../src/exhibit/source.ts";
 import type { ExhibitVerdict } from "../src/exhibit/verdict.ts";
@@ -50,6 +50,26 @@ describe("an exhibit", () => {
     const verdict = await judge(zipOf(entries(bagOf(files, null))));
     expect(codes(verdict)).toEqual(["unsigned -"]);
     expect([verdict.status, verdict.exit_status]).toEqual(["not_checked", 4]);
+  });
+});
+
+describe("an exhibit that was unpacked", () => {
+  const blobs = (files: Files) => new Map([...files].map(([path, data]) => [path, new Blob([data as BlobPart])]));
+  const judged = async (files: Files) =>
+    judgeExhibit(await readFolder(blobs(files)), { policy: readPolicy(policyBytes()), now: NOW }).verdict;
+
+  test("says the same", async () => {
+    expect(await judged(whole)).toEqual(await judge(zipOf(entries(whole))));
+  });
+
+  test("names what is changed", async () => {
+    const path = "data/README.txt";
+    const verdict = await judged(new Map(whole).set(path, new Uint8Array(3)));
+    expect(codes(verdict)).toEqual(expect.arrayContaining([`changed ${path}`]));
+  });
+
+  test("is refused with a name that some system takes for another", async () => {
+    await expect(judged(new Map(whole).set("data/readme.TXT", new Uint8Array(1)))).rejects.toThrow("but for case");
   });
 });
 

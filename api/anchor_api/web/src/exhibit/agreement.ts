@@ -118,7 +118,7 @@ class Comparison {
   /** Name and date of the list are those of the folder and of the newest record shown. */
   claims(): void {
     const { list, contents } = this;
-    if (contents.folder !== `${list.name}.exhibit`)
+    if (contents.folder !== null && contents.folder !== `${list.name}.exhibit`)
       this.#fail("list", "data/exhibit.json", `its name is not that of the folder ${contents.folder}`);
     const newest = list.records.findLast(({ shown }) => shown)!.seq;
     const claimed = this.records.get(newest)?.sdJwt.payload["claimed_time"];

@@ -186,29 +186,32 @@ const NOT_PRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 const RESERVED = /[\\:*?"<>|]/;
 
 function checkNames(names: readonly string[]): void {
+  checkPlainNames(names);
+  const tops = new Set(names.map((name) => (name.includes("/") ? name.split("/")[0]! : "")));
+  const [top = ""] = tops;
+  if (tops.size !== 1 || !top.endsWith(".exhibit"))
+    throw refused("it is not one folder called NAME.exhibit: this is no exhibit", "folder");
+}
+
+/** Refuse names that are not plain, or of which two are one on some system. */
+export function checkPlainNames(names: readonly string[]): void {
   const seen = new Map<string, string>();
   const key = (name: string) => name.toLowerCase().normalize("NFC");
-  const tops = new Set<string>();
   for (const name of names) {
-    const parts = name.split("/");
     const plain =
       new TextEncoder().encode(name).length <= MAX_NAME_BYTES &&
       !NOT_PRINTABLE.test(name) &&
       !RESERVED.test(name) &&
       name.normalize("NFC") === name &&
-      parts.every((part) => part !== "" && part !== "." && part !== ".." && !/[. ]$/.test(part));
+      name.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[. ]$/.test(part));
     if (!plain) throw refused(`${JSON.stringify(name.slice(0, 80))}: a name that is not plain`, "name");
     if (seen.has(key(name))) throw refused(`${name}: two names that are the same, or but for case`, "duplicate");
     seen.set(key(name), name);
-    tops.add(parts.length > 1 ? parts[0]! : "");
   }
   for (const folded of seen.keys())
     for (let at = folded.lastIndexOf("/"); at > 0; at = folded.lastIndexOf("/", at - 1))
       if (seen.has(folded.slice(0, at)))
         throw refused(`${seen.get(folded.slice(0, at))}: a file, and the folder of another`, "duplicate");
-  const [top = ""] = tops;
-  if (tops.size !== 1 || !top.endsWith(".exhibit"))
-    throw refused("it is not one folder called NAME.exhibit: this is no exhibit", "folder");
 }
 
 /** Read an entry's local header, which must say what the directory says. */
@@ -280,18 +283,6 @@ export async function* pieces(source: Source, entry: Entry): AsyncGenerator<Uint
     out = [];
   }
   if (left !== 0) throw refused(`${entry.name}: it is smaller than it says`, "size");
-}
-
-/** Read a whole entry of at most `limit` bytes. */
-export async function contentOf(source: Source, entry: Entry, limit: number): Promise<Uint8Array> {
-  if (entry.size > limit) throw refused(`${entry.name}: ${entry.size} bytes, at most ${limit} are read`, "too_large");
-  const whole = new Uint8Array(entry.size);
-  let at = 0;
-  for await (const piece of pieces(source, entry)) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

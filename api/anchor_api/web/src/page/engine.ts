@@ -3,7 +3,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { concat, toHex } from "../bytes/bytes.ts";
 import { parseHex, parseUtf8 } from "../bytes/text.ts";
 import { FalseError, FormatError } from "../errors.ts";
-import { type Contents, readContents } from "../exhibit/contents.ts";
+import { type Contents, readContents, readFolder } from "../exhibit/contents.ts";
 import { judgeExhibit } from "../exhibit/judge.ts";
 import type { Listing } from "../exhibit/list.ts";
 import { blobSource } from "../exhibit/source.ts";
@@ -16,7 +16,7 @@ import { judgeOts, judgeProof } from "../verify/judge.ts";
 import type { Circumstances } from "../verify/question.ts";
 import { beaconBlocks, blocksOf } from "./blocks.ts";
 import { BUILT_IN_POLICY } from "./built_in.ts";
-import { type Material, materialOf } from "./material.ts";
+import { type Material, bagsAmong, materialOf } from "./material.ts";
 import type { Block, Item, Message, Problem, Result, ShownFile, ShownRecord, Task } from "./protocol.ts";
 
 type Tell = (message: Message) => void;
@@ -42,7 +42,8 @@ export async function judgeTask(task: Task, tell: Tell): Promise<Result> {
   const bench = new Bench(policy, circumstances, problems);
   bench.sort(found);
   bench.judgeLoose();
-  for (const item of found) if (item.type === "exhibit") await bench.judgeExhibit(item, tell);
+  for (const item of found)
+    if (item.type === "exhibit" || item.type === "bag") await bench.judgeExhibit(item, tell);
   return {
     items: bench.items,
     problems,
@@ -66,9 +67,10 @@ export async function judgeTask(task: Task, tell: Tell): Promise<Result> {
 }
 
 async function materials(task: Task, tell: Tell, problems: Problem[]): Promise<Material[]> {
-  const names = new Set(task.dropped.map(({ name }) => name));
-  const found: Material[] = [];
-  for (const dropped of task.dropped) {
+  const { bags, rest } = bagsAmong(task.dropped);
+  const names = new Set(rest.map(({ name }) => name));
+  const found = [...bags];
+  for (const dropped of rest) {
     const { name } = dropped;
     try {
       const progress = (done: number, total: number) => tell({ type: "progress", name, done, total });
@@ -189,19 +191,16 @@ class Bench {
     return named ?? (alone && this.#records.length === 0 ? this.#files[0] : undefined);
   }
 
-  async judgeExhibit({ name, file }: Of<"exhibit">, tell: Tell): Promise<void> {
+  async judgeExhibit(item: Of<"exhibit"> | Of<"bag">, tell: Tell): Promise<void> {
+    const { name } = item;
     try {
-      const key = `${name} ${file.size} ${file instanceof File ? file.lastModified : ""}`;
-      const progress = (done: number, total: number) => tell({ type: "progress", name, done, total });
-      const contents = exhibits.get(key) ?? (await readContents(blobSource(file), progress));
-      if (file instanceof File) exhibits.set(key, contents);
+      const contents = await contentsOf(item, (done, total) => tell({ type: "progress", name, done, total }));
       tell({ type: "judging" });
       const { verdict, list, records } = judgeExhibit(contents, this.circumstances);
-      for (const [path, text] of contents.texts)
-        if (path.endsWith(".proof")) this.#noteText(text);
+      for (const [path, text] of contents.texts) if (path.endsWith(".proof")) this.#noteText(text);
       for (const record of records.values()) this.#note(beaconBlocks(record.notBefore));
       const shown = [...records.values()].map((record) =>
-        shownRecord(record, (number) => bytesOf(contents, list, record.seq, number, file)),
+        shownRecord(record, (number) => bytesOf(contents, list, record.seq, number, item)),
       );
       const entries = contents.sizes.size;
       this.items.push({ type: "exhibit", name, title: list?.title ?? name, verdict, shown, entries, list });
@@ -259,10 +258,31 @@ function shownRecord(record: RecordText, bytes: (number: number) => Blob | null)
   return { seq, kind: kind.name, digest, role, key, late, claimed, fields: [...record.fields], files };
 }
 
-function bytesOf(contents: Contents, list: Listing | null, seq: number, number: number, whole: Blob): Blob | null {
-  const file = list?.files.find((one) => one.record === seq && one.number === number);
-  const place = file?.path ? contents.place(`data/${file.path}`) : null;
-  return place === null ? null : whole.slice(place.start, place.end);
+/** Read an exhibit; one that was read in an earlier task is not read again. */
+async function contentsOf(
+  item: Of<"exhibit"> | Of<"bag">,
+  progress: (done: number, total: number) => void,
+): Promise<Contents> {
+  if (item.type === "bag") return readFolder(item.files, progress);
+  const { name, file } = item;
+  const key = `${name} ${file.size} ${file instanceof File ? file.lastModified : ""}`;
+  const contents = exhibits.get(key) ?? (await readContents(blobSource(file), progress));
+  if (file instanceof File) exhibits.set(key, contents);
+  return contents;
+}
+
+function bytesOf(
+  contents: Contents,
+  list: Listing | null,
+  seq: number,
+  number: number,
+  item: Of<"exhibit"> | Of<"bag">,
+): Blob | null {
+  const path = list?.files.find((one) => one.record === seq && one.number === number)?.path;
+  if (!path) return null;
+  if (item.type === "bag") return item.files.get(`data/${path}`) ?? null;
+  const place = contents.place(`data/${path}`);
+  return place === null ? null : item.file.slice(place.start, place.end);
 }
 
 function problemOf(name: string, error: unknown): Problem {

@@ -9,7 +9,7 @@ import { BUILT_IN_POLICY } from "./built_in.ts";
 import { confirmForm } from "./confirm_view.ts";
 import { foreign, h, unfolding } from "./dom.ts";
 import { chosenIn, droppedIn } from "./intake.ts";
-import type { Dropped, Message, Result } from "./protocol.ts";
+import type { Dropped, Item, Message, Result } from "./protocol.ts";
 import { bodyOf, plainSentence, policyOf, problemsOf, sentenceOf } from "./result_view.ts";
 import { harmless, word } from "./status.ts";
 import { type Judge, type WorkerScope, serve, startJudge } from "./worker.ts";
@@ -205,7 +205,7 @@ class Page {
         this.#question(),
       ];
     const rows = result.items.map((item) => {
-      const details = h("details", {}, h("summary", {}, sentenceOf(item, words)));
+      const details = h("details", {}, h("summary", {}, sentenceOf(item, words), fromOf(item)));
       details.addEventListener("toggle", () => details.append(h("article", {}, ...bodyOf(item, words))), { once: true });
       return h("li", {}, details);
     });
@@ -290,6 +290,11 @@ class Page {
     const bar = h("progress", { max: String(Math.max(total, 1)), value: String(done), "aria-label": busy.reading(name) });
     place.replaceChildren(h("p", {}, foreign(busy.reading(harmless(name)))), bar, h("p", { class: "note" }, busy.of(mb(done), mb(total))));
   }
+}
+
+/** Which proof a row of many is of, where a file has several. */
+function fromOf(item: Item): HTMLElement | null {
+  return item.type === "proof" && item.file !== null ? h("span", { class: "note from" }, foreign(harmless(item.name, 80))) : null;
 }
 
 if (typeof document === "undefined") {

@@ -17,7 +17,8 @@ export type Material =
   | Text<"ots">
   | Text<"policy">
   | Text<"record">
-  | { readonly type: "exhibit"; readonly name: string; readonly file: Blob };
+  | { readonly type: "exhibit"; readonly name: string; readonly file: Blob }
+  | { readonly type: "bag"; readonly name: string; readonly files: ReadonlyMap<string, Blob> };
 
 const OTS_MAGIC = "\x00OpenTimestamps\x00\x00Proof\x00";
 const MAX_TEXT_BYTES = 24 << 20;
@@ -39,6 +40,21 @@ export async function materialOf(
     if (type !== null) return { type, name, bytes: new Uint8Array(await file.arrayBuffer()) } as Material;
   }
   return { type: "file", name, sha256: await hashed(name, file, progress) };
+}
+
+/** Take unpacked exhibits out of what was dropped: a folder with a bag in it. */
+export function bagsAmong(dropped: readonly Dropped[]): { bags: Material[]; rest: Dropped[] } {
+  const names = new Set(dropped.map(({ name }) => name));
+  const roots = dropped
+    .filter(({ name }) => /(^|\/)bagit\.txt$/.test(name))
+    .map(({ name }) => name.slice(0, -"bagit.txt".length))
+    .filter((root) => names.has(`${root}data/exhibit.json`));
+  const rest = dropped.filter(({ name }) => !roots.some((root) => name.startsWith(root)));
+  const bags = roots.map((root): Material => {
+    const inside = dropped.filter(({ name }) => name.startsWith(root));
+    return { type: "bag", name: root, files: new Map(inside.map(({ name, file }) => [name.slice(root.length), file])) };
+  });
+  return { bags, rest };
 }
 
 async function textType(head: string, name: string, file: Blob): Promise<"proof" | "ots" | "policy" | "record" | null> {

@@ -46,7 +46,7 @@ export const en = {
     otherFile: "What follows is about the digest in the proof, which is another file's.",
     failed: "something in this is false",
     pending: "nothing is verified yet, nothing is false",
-    notChecked: "is not shown to have existed before any time",
+    notChecked: "nothing here shows that it existed before any time",
     manyFiles: (n: number) => `${count(n, "file")} checked`,
     records: (n: number) => `${count(n, "record")} of one project`,
     newest: (seq: number, time: string) => `record ${seq} existed before ${time}`,
