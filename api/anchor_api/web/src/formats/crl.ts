@@ -4,7 +4,7 @@ import { FalseError, FormatError } from "../errors.ts";
 import { MAX_REVOCATION_BYTES } from "../limits.ts";
 import { TAG, type Element } from "./der.ts";
 import type { Word } from "./revocation.ts";
-import { parseAlgorithm, sameAlgorithm } from "./signature.ts";
+import { parseSignatureAlgorithm, sameAlgorithm } from "./signature.ts";
 import {
   Extension, parseName, parseSigned, readExtensions, urlsOf, USAGE, verifySigned,
   type Certificate, type Name, type Signed,
@@ -34,7 +34,7 @@ export class RevocationList {
     this.signed = signed;
     const members = body.sequence();
     const version = members.takeIf(TAG.integer)?.integer();
-    const algorithm = parseAlgorithm(members.take());
+    const algorithm = parseSignatureAlgorithm(members.take());
     this.issuer = parseName(members.take());
     this.thisUpdate = members.take().time();
     (members.takeIf(TAG.utcTime) ?? members.takeIf(TAG.generalizedTime))?.time();

@@ -10,7 +10,7 @@ import { MAX_OCSP_RESPONDERS, MAX_REVOCATION_BYTES } from "../limits.ts";
 import { reasonOf } from "./crl.ts";
 import { parseDer, TAG, type Element, type Members } from "./der.ts";
 import type { Word } from "./revocation.ts";
-import { digestName, namingDigest, parseAlgorithm, type DigestName } from "./signature.ts";
+import { digestName, namingDigest, parseAlgorithm, parseSignatureAlgorithm, type DigestName } from "./signature.ts";
 import { parseCertificate, parseName, readExtensions, verifySigned, type Certificate, type Signed } from "./x509.ts";
 
 const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
@@ -34,7 +34,8 @@ export class OcspAnswer {
   constructor(der: Uint8Array) {
     const basic = basicResponse(der).sequence();
     const data = basic.take();
-    this.signed = { message: data.raw, algorithm: parseAlgorithm(basic.take()), signature: basic.take().bits() };
+    const algorithm = parseSignatureAlgorithm(basic.take());
+    this.signed = { message: data.raw, algorithm, signature: basic.take().bits() };
     const sent = basic.takeIf(0xa0)?.inner(0xa0).sequence().rest() ?? [];
     basic.end();
     this.sent = sent.map(({ raw }) => raw);

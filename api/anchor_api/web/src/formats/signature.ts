@@ -90,6 +90,15 @@ export function parseAlgorithm(element: Element): Algorithm {
   return { oid, parameters: first === undefined || isNull ? null : first.raw };
 }
 
+/** Read the algorithm of a certificate, CRL or OCSP answer: those that are known take no parameters but PSS's. */
+export function parseSignatureAlgorithm(element: Element): Algorithm {
+  const algorithm = parseAlgorithm(element);
+  const { oid, parameters } = algorithm;
+  const plain = RSA_DIGESTS.has(oid) || ECDSA_DIGESTS.has(oid) || oid === RSA_PLAIN || oid === ED25519;
+  if (parameters !== null && plain) throw new FormatError(`${oid} with parameters`, "tsp.algorithm");
+  return algorithm;
+}
+
 /** Tell whether two algorithm identifiers say the same. */
 export function sameAlgorithm(a: Algorithm, b: Algorithm): boolean {
   if (a.parameters === null || b.parameters === null) return a.oid === b.oid && a.parameters === b.parameters;

@@ -10,7 +10,7 @@ import { FormatError } from "../errors.ts";
 import { MAX_CERTIFICATE_BYTES } from "../limits.ts";
 import { latin1, parseDer, TAG, type Element, type Members } from "./der.ts";
 import {
-  CURVES, parseAlgorithm, sameAlgorithm, verifySignature, WEAK_CURVES, type Algorithm, type PublicKey,
+  CURVES, parseSignatureAlgorithm, sameAlgorithm, verifySignature, WEAK_CURVES, type Algorithm, type PublicKey,
 } from "./signature.ts";
 
 /** keyUsage bits that are asked for. */
@@ -102,7 +102,7 @@ const UNDERSTOOD = new Set<string>([
 export function parseSigned(der: Uint8Array, maxBytes: number): Signed & { readonly body: Element } {
   const members = parseDer(der, maxBytes).sequence();
   const body = members.take();
-  const algorithm = parseAlgorithm(members.take());
+  const algorithm = parseSignatureAlgorithm(members.take());
   const signature = members.take().bits();
   members.end();
   return { message: body.raw, algorithm, signature, body };
@@ -132,7 +132,7 @@ function readCertificate(der: Uint8Array, fingerprint: string): Certificate {
   const members = body.sequence();
   const version = members.takeIf(0xa0)?.inner(0xa0).integer();
   const serial = members.take(TAG.integer).integer();
-  const algorithm = parseAlgorithm(members.take());
+  const algorithm = parseSignatureAlgorithm(members.take());
   const issuer = parseName(members.take());
   const validity = members.take().sequence();
   const [notBefore, notAfter] = [validity.take().time(), validity.take().time()];
