@@ -99,7 +99,8 @@ def check_steps(
     signed_by: bytes | None,
 ) -> CheckSteps:
     """Return the lines for one exhibit; the newest record with evidence is the example."""
-    seq = max((s for s in proofs if _of(anchors, s)), default=max(records))
+    newest_first = sorted(proofs, reverse=True)
+    seq = next((each for each in newest_first if _of(anchors, each)), max(records))
     record = records[seq]
     named_by, public_key = _key_of(record, records)
     evidence = _of(anchors, seq)

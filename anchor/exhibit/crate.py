@@ -9,7 +9,7 @@ Source: RO-Crate Metadata Specification 1.1, sections "Root Data Entity", "Data 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from anchor.exhibit.layout import DATA, record_path
@@ -45,7 +45,13 @@ def crate_metadata(
         records: those shown, by number.
         sizes: of the files laid out, by path within ``data/``; without the printed exhibit.
     """
-    actions = [_action(record, listing) for record in records.values()]
+    results: dict[int, list[str]] = {}
+    for file in listing.files:
+        if file.path is not None:
+            results.setdefault(file.record, []).append(file.path)
+    actions = [
+        _action(record, records.keys(), results.get(seq, ())) for seq, record in records.items()
+    ]
     root = {
         "@id": "./",
         "@type": "Dataset",
@@ -111,8 +117,7 @@ def _agents(records: Mapping[int, Record]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _action(record: Record, listing: Listing) -> dict[str, Any]:
-    paths = [f.path for f in listing.files if f.record == record.seq and f.path is not None]
+def _action(record: Record, shown: Collection[int], paths: Sequence[str]) -> dict[str, Any]:
     inputs = sorted(set(record.references()))
     action: dict[str, Any] = {
         "@id": _action_id(record.seq),
@@ -122,7 +127,6 @@ def _action(record: Record, listing: Listing) -> dict[str, Any]:
         "endTime": utc_text(record.claimed_time),
         "subjectOf": {"@id": record_path(record.seq).removeprefix(DATA)},
     }
-    shown = {seq for seq, other in enumerate(listing.records) if other.shown}
     related = [{"@id": _action_id(seq)} for seq in inputs if seq in shown]
     if related:
         action["object"] = related
