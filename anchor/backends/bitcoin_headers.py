@@ -13,21 +13,19 @@ for the caller to check.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import httpx
 
 from anchor.backends.bounded_http import BoundedHttp, base_url
+from anchor.backends.quorum import Quorum
 from anchor.errors import (
-    BackendError,
     BackendProtocolError,
     BackendRejectedError,
     BackendUnavailableError,
-    ConfigError,
     FormatError,
     ReorgError,
     quote_peer,
@@ -36,8 +34,6 @@ from anchor.fact_sources import BitcoinHeaderSource
 from anchor.formats.bitcoin import display_hex, parse_display_hex, parse_header
 from anchor.formats.encoding import parse_decimal, parse_hex, parse_json
 from anchor.limits import BITCOIN_HEADER_BYTES
-
-T = TypeVar("T")
 
 _MAX_ANSWER_BYTES: Final = 4096
 _MAX_HEIGHT: Final = 2**31 - 1
@@ -196,20 +192,15 @@ class AgreeingSources:
     """
 
     def __init__(self, sources: Sequence[BitcoinHeaderSource], quorum: int) -> None:
-        if not 1 <= quorum <= len(sources):
-            raise ConfigError(
-                f"bitcoin.quorum: {quorum} of {len(sources)} header sources cannot agree"
-            )
-        self._sources = tuple(sources)
-        self._quorum = quorum
-        self.name = f"{quorum} of " + ", ".join(source.name for source in sources)
+        self._quorum = Quorum(sources, quorum, "header sources", setting="bitcoin.quorum")
+        self.name = self._quorum.name
 
     def fetch_tip_height(self) -> int:
         """Return the greatest height that ``quorum`` sources have reached."""
-        heights, failures = self._ask(lambda source: source.fetch_tip_height())
-        if len(heights) < self._quorum:
-            raise self._disagreement("the height of the chain", len(heights), failures)
-        return sorted(heights, reverse=True)[self._quorum - 1]
+        heights, failures = self._quorum.ask(lambda source: source.fetch_tip_height())
+        if len(heights) < self._quorum.wanted:
+            raise self._quorum.disagreement("the height of the chain", len(heights), failures)
+        return sorted(heights, reverse=True)[self._quorum.wanted - 1]
 
     def fetch_headers(self, first_height: int, count: int) -> list[bytes]:
         """Return the headers that ``quorum`` sources agree on, byte for byte.
@@ -217,29 +208,11 @@ class AgreeingSources:
         Raises:
             BackendUnavailableError: too few answer, or as many say another thing.
         """
-        answers, failures = self._ask(
-            lambda source: tuple(source.fetch_headers(first_height, count))
+        headers = self._quorum.ask_for_same(
+            lambda source: tuple(source.fetch_headers(first_height, count)),
+            f"the headers from block {first_height} on",
         )
-        (headers, votes), (_, others) = [*Counter(answers).most_common(2), ((), 0), ((), 0)][:2]
-        if votes < self._quorum or votes == others:
-            raise self._disagreement(f"the headers from block {first_height} on", votes, failures)
         return list(headers)
-
-    def _ask(self, question: Callable[[BitcoinHeaderSource], T]) -> tuple[list[T], list[str]]:
-        answers, failures = [], []
-        for source in self._sources:
-            try:
-                answers.append(question(source))
-            except BackendError as exc:
-                failures.append(exc.message)
-        return answers, failures
-
-    def _disagreement(self, what: str, votes: int, failures: list[str]) -> BackendUnavailableError:
-        reasons = "; ".join(failures) or "they contradict each other"
-        return BackendUnavailableError(
-            f"{votes} of the {self._quorum} header sources wanted agree on {what}: {reasons}",
-            code="backend.unavailable.quorum",
-        )
 
 
 def _fetch_run(

@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from anchor.backends.bounded_http import BoundedHttp, base_url
+from anchor.backends.quorum import Quorum
 from anchor.errors import (
     BackendError,
     BackendProtocolError,
     BackendUnavailableError,
-    ConfigError,
     FormatError,
 )
 from anchor.fact_sources import DrandSource
@@ -114,11 +114,8 @@ class AgreeingDrandSources:
     """
 
     def __init__(self, sources: Sequence[DrandSource], agree: int) -> None:
-        if not 1 <= agree <= len(sources):
-            raise ConfigError(f"{agree} of {len(sources)} drand sources cannot agree")
-        self._sources = tuple(sources)
-        self._agree = agree
-        self.name = f"{agree} of " + ", ".join(source.name for source in sources)
+        self._quorum = Quorum(sources, agree, "drand sources")
+        self.name = self._quorum.name
 
     def fetch_round(self, number: int | None) -> DrandRound:
         """Return the round that ``agree`` relays give; for None, the newest of the first to answer.
@@ -128,7 +125,7 @@ class AgreeingDrandSources:
         """
         votes: Counter[DrandRound] = Counter()
         failures: list[str] = []
-        for source in self._sources:
+        for source in self._quorum.sources:
             try:
                 found = source.fetch_round(number)
             except BackendError as error:
@@ -136,12 +133,7 @@ class AgreeingDrandSources:
                 continue
             number = found.number
             votes[found] += 1
-            if votes[found] >= self._agree:
+            if votes[found] >= self._quorum.wanted:
                 return found
         best = max(votes.values(), default=0)
-        reasons = "; ".join(failures) or "they contradict each other"
-        raise BackendUnavailableError(
-            f"{best} of the {self._agree} drand sources wanted agree on round "
-            f"{number or 'latest'}: {reasons}",
-            code="backend.unavailable.quorum",
-        )
+        raise self._quorum.disagreement(f"round {number or 'latest'}", best, failures)

@@ -14,7 +14,6 @@ confirmed, where the node knows that word.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -23,12 +22,12 @@ import httpx
 
 from anchor.backends.bounded_http import BoundedHttp, base_url
 from anchor.backends.evm.rpc_blocks import header_candidates
+from anchor.backends.quorum import Quorum
 from anchor.errors import (
     BackendError,
     BackendProtocolError,
     BackendRejectedError,
     BackendUnavailableError,
-    ConfigError,
     FormatError,
     quote_peer,
 )
@@ -163,11 +162,8 @@ class AgreeingEvmSources:
     """
 
     def __init__(self, sources: Sequence[EvmHeaderSource], agree: int) -> None:
-        if not 1 <= agree <= len(sources):
-            raise ConfigError(f"{agree} of {len(sources)} EVM sources cannot agree")
-        self._sources = tuple(sources)
-        self._agree = agree
-        self.name = f"{agree} of " + ", ".join(source.name for source in sources)
+        self._quorum = Quorum(sources, agree, "EVM sources")
+        self.name = self._quorum.name
 
     def fetch_block_hash(self, number: int) -> bytes:
         """Return the hash that ``agree`` nodes give, and no other as many.
@@ -175,24 +171,9 @@ class AgreeingEvmSources:
         Raises:
             BackendUnavailableError: there is no such hash.
         """
-        answers: list[bytes] = []
-        failures: list[str] = []
-        for source in self._sources:
-            try:
-                answers.append(source.fetch_block_hash(number))
-            except BackendError as error:
-                failures.append(error.message)
-        ranked = Counter(answers).most_common(2)
-        block_hash, votes = ranked[0] if ranked else (b"", 0)
-        tied = len(ranked) > 1 and ranked[1][1] == votes
-        if votes < self._agree or tied:
-            reasons = "; ".join(failures) or "they contradict each other"
-            raise BackendUnavailableError(
-                f"{votes} of the {self._agree} EVM sources wanted agree on block {number}: "
-                f"{reasons}",
-                code="backend.unavailable.quorum",
-            )
-        return block_hash
+        return self._quorum.ask_for_same(
+            lambda source: source.fetch_block_hash(number), f"block {number}"
+        )
 
     def fetch_raw_header(self, number: int, block_hash: bytes) -> bytes:
         """Return the header from the first node that shows it; its hash is what counts.
@@ -201,7 +182,7 @@ class AgreeingEvmSources:
             BackendUnavailableError: no node does.
         """
         failures: list[str] = []
-        for source in self._sources:
+        for source in self._quorum.sources:
             try:
                 return source.fetch_raw_header(number, block_hash)
             except BackendError as error:
