@@ -28,7 +28,10 @@ _DEBUG: Final = "VESTIGE_DEBUG"
 _HELP: Final = "help"
 # One command lives for moments: collecting cycles while modules load costs more than it frees.
 _COLLECT_EVERY: Final = 50_000
-_EXTRAS: Final = {"httpx": "client", "keyring": "recorder", "web3": "evm", "eth_tester": "demo"}
+_EXTRAS: Final = {
+    "httpx": "client", "keyring": "recorder", "web3": "evm", "eth_tester": "demo",
+    "typst": "exhibit", "pyhanko": "exhibit", "PIL": "exhibit",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

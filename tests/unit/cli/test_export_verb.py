@@ -100,6 +100,17 @@ def test_an_unpacked_exhibit_and_two_paths_at_once(run, proven, tmp_path):
     assert [each["status"] for each in ran.json["verdicts"]] == ["verified", "verified"]
 
 
+def test_an_exhibit_that_a_court_gave_another_name(run, proven, tmp_path):
+    policy = ("--policy", tmp_path / "policy.json")
+    Path(exported(run, *policy)["path"]).rename(tmp_path / "Anlage K 1.ZIP")
+    ran = run("verify", tmp_path / "Anlage K 1.ZIP", *policy)
+    assert ran.status == 0, ran.err
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as file:
+        file.writestr("photos/1.png", b"")
+    ran = run("verify", tmp_path / "photos.zip")
+    assert "no photos.zip.proof" in ran.err, "another zip file is a file like any other"
+
+
 def test_under_another_policy_it_is_not_checked(run, proven, tmp_path):
     other = tmp_path / "other.json"
     other.write_text('{"version": 1, "name": "believes nobody", "class": "test"}')
@@ -285,3 +296,15 @@ def test_checking_loads_no_vault_no_database_and_no_network(proven, run, tmp_pat
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_without_the_typesetter_the_extra_is_named_and_nothing_is_left(run, work, monkeypatch):
+    for name in [*sys.modules]:
+        if name.startswith(("anchor.exhibit.pdf", "typst")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "typst", None)
+    ran = run("export")
+    assert ran.status == 2
+    assert "vestige[exhibit]" in ran.err
+    assert [path.name for path in work.iterdir() if "exhibit" in path.name] == []
+    assert run("export", "--no-pdf").status == 0
