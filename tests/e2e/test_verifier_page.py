@@ -353,7 +353,17 @@ def test_explorers_are_asked_only_by_the_button(chromium: Browser, folder: Path,
         drop(seen.page, folder / "cat.png", tmp_path / "cat.png.proof", tmp_path / "p.json")
         assert sentence(seen.page).endswith(WORDS["not_checked"])
         assert asked == []
-        seen.page.get_by_role("button", name="Ask blockstream.info, mempool.space").click()
+        button = seen.page.get_by_role("button", name="Ask blockstream.info, mempool.space")
+        honest = dict(hashes)
+        hashes[run.height] = "00" * 32
+        seen.page.route(f"{sources[1]}/**", lambda route: route.fulfill(body="11" * 32))
+        button.click()
+        expect(seen.page.locator(".blocks [role=status]")).to_contain_text("No answer that can be")
+        assert sentence(seen.page).endswith(WORDS["not_checked"])
+        seen.page.unroute(f"{sources[1]}/**")
+        seen.page.route(f"{sources[1]}/**", answer)
+        hashes |= honest
+        button.click()
         expect(seen.page.locator("h1 .word")).to_have_text(WORDS["verified"])
         assert len(asked) > 2
         assert all(url.startswith(tuple(sources)) for url in asked)

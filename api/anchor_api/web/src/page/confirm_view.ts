@@ -4,7 +4,7 @@ import { displayHex, parseHeader } from "../formats/bitcoin.ts";
 import type { ConfirmedBlock, KnownFacts } from "../verify/facts.ts";
 import type { Words } from "../words/words.ts";
 import { digest, h } from "./dom.ts";
-import { bitcoinSources, askBitcoin, askEvm, evmSources } from "./explorers.ts";
+import { SourcesError, bitcoinSources, askBitcoin, askEvm, evmSources } from "./explorers.ts";
 import type { Block, Result } from "./protocol.ts";
 
 /** Facts that a person gave, which grow by one at a time. */
@@ -63,12 +63,17 @@ function asking(block: Block, result: Result, facts: KnownFacts, words: Words, t
       onclick: () => {
         state.textContent = words.confirm.asking;
         const asked = block.chain === "bitcoin" ? askBitcoin(block.height, sources, agree, facts) : askEvm(block.chainId, block.number, sources, agree, facts);
-        asked.then(take, (error: unknown) => (state.textContent = words.confirm.failed(error instanceof Error ? error.message : String(error))));
+        asked.then(take, (error: unknown) => (state.textContent = words.confirm.failed(whyNot(error, words))));
       },
     },
     words.confirm.fetch(hosts.join(", ")),
   );
   return h("p", {}, button, " ", h("span", { class: "note" }, words.confirm.fetchText));
+}
+
+function whyNot(error: unknown, words: Words): string {
+  if (!(error instanceof SourcesError)) return String(error);
+  return error.got === null ? words.confirm.disagree : words.confirm.tooFew(error.got, error.wanted);
 }
 
 function nameOf(block: Block, words: Words): string {

@@ -50,7 +50,7 @@ async function headerOf(hash: string, from: readonly string[]): Promise<Uint8Arr
     const raw = parseHex(answer, 80);
     if (displayHex(parseHeader(raw).hash) === hash) return raw;
   }
-  throw new Error("no source gave the header");
+  throw new SourcesError(0, 1);
 }
 
 /** Ask for a block's hash. */
@@ -62,6 +62,16 @@ export async function askEvm(chainId: number, number: number, from: readonly str
     return typeof hash === "string" ? hash.replace(/^0x/, "") : "";
   });
   return { ...facts, evm: new Map(facts.evm).set(`${chainId}:${number}`, agreed(answers, agree)) };
+}
+
+/** The sources did not give one answer; `got` is null where they gave several. */
+export class SourcesError extends Error {
+  constructor(
+    readonly got: number | null,
+    readonly wanted: number,
+  ) {
+    super("the sources gave no one answer");
+  }
 }
 
 interface Answer {
@@ -79,8 +89,8 @@ async function answersOf(from: readonly string[], ask: (source: string) => Promi
 
 function agreed(answers: readonly Answer[], wanted: number): { hash: string; confirmed_by: string } {
   const [first] = answers;
-  if (first === undefined || answers.length < wanted) throw new Error(`${answers.length} of ${wanted} answered`);
-  if (answers.some(({ answer }) => answer !== first.answer)) throw new Error("the sources do not agree");
+  if (first === undefined || answers.length < wanted) throw new SourcesError(answers.length, wanted);
+  if (answers.some(({ answer }) => answer !== first.answer)) throw new SourcesError(null, wanted);
   return { hash: first.answer, confirmed_by: answers.map(({ host }) => host).join(" and ") };
 }
 

@@ -36,7 +36,7 @@ function recordRow(judged: Judged, shown: ShownRecord | undefined, words: Words)
   const headline = judged.existed_before.headline;
   const summary = h(
     "summary",
-    { "aria-label": words.records.open(record.seq) },
+    {},
     h("span", { class: "seq" }, String(record.seq)),
     h("span", { class: "kind" }, words.kind[record.kind] ?? record.kind),
     h("span", { class: "gist" }, foreign(shown === undefined ? "" : gist(shown))),

@@ -4,7 +4,7 @@
 export const REASONS_ZH: Readonly<Record<string, string>> = {
   "page.file": "该文件不是证明所针对的文件",
   "attestation.kind_unknown": "不认识此类证明，予以保留",
-  "attestation.root_unreached": "该证明针对的根哈希与本摘要无关",
+  "attestation.root_unreached": "该证明针对的根哈希与本哈希值无关",
   "bitcoin.block_not_on_chain": "该区块不在比特币区块链上",
   "bitcoin.header_missing": "缺少区块头",
   "bitcoin.header_supplied": "与所附区块头相符，但没有来源确认该区块头",
@@ -31,7 +31,7 @@ export const REASONS_ZH: Readonly<Record<string, string>> = {
   "log.key_unknown": "信任策略中没有该日志的密钥；不影响时间",
   "log.verified": "检查点由信任策略中的日志密钥签名",
   "log.equivocated": "日志对同一规模签出了两个不同的根哈希",
-  "log.two_places": "同一摘要在同一日志中有两个位置",
+  "log.two_places": "同一哈希值在同一日志中有两个位置",
   "ots.sha1": "路径上使用了 SHA-1，不予验证",
   "ots.root_mismatch": "路径不从根哈希开始",
   "ots.attestation_unknown": "不认识此类证明",
@@ -125,8 +125,8 @@ export const STEPS_ZH: Readonly<Record<string, string>> = {
 
 /** 按提示开头的文字。 */
 export const WARNINGS_ZH: readonly (readonly [string, string])[] = [
-  ["a bare digest", "未加盐的摘要：持有该文件的人可以在日志中查到它"],
-  ["SHA-1 is broken", "SHA-1 已被攻破：两个不同的文件可以有相同的摘要"],
+  ["a bare digest", "未加盐的哈希值：持有该文件的人可以在日志中查到它"],
+  ["SHA-1 is broken", "SHA-1 已被攻破：两个不同的文件可以有相同的哈希值"],
   ["the claimed time is later", "自称时间晚于已证明的时间上限：时钟有误"],
   ["the claimed time is earlier", "自称时间早于时间下限"],
   ["shown to exist", "已证明的时间比自称时间晚 24 小时以上，而记录没有注明为事后记录"],

@@ -41,7 +41,6 @@ export const en = {
 
   sentence: {
     existed: (time: string) => `existed before ${time}`,
-    digest: (short: string) => `the digest ${short} existed before`,
     digestOnly: "Nothing was dropped that hashes to this digest, so this is about the digest alone.",
     otherFile: "What follows is about the digest in the proof, which is another file's.",
     failed: "something in this is false",
@@ -50,7 +49,6 @@ export const en = {
     manyFiles: (n: number) => `${count(n, "file")} checked`,
     records: (n: number) => `${count(n, "record")} of one project`,
     newest: (seq: number, time: string) => `record ${seq} existed before ${time}`,
-    exhibitOf: (shown: number, listed: number) => `${shown} of ${count(listed, "record")} shown`,
     test: "Under a policy of class test, this shows nothing to anybody else.",
   },
   ladder: {
@@ -73,7 +71,6 @@ export const en = {
     log: "Place in the log",
     logAt: (leaf: number, size: number) => `entry ${leaf} of ${size}`,
     policy: "Policy",
-    fromProof: "words from the proof",
     usually: {
       rfc3161: "usually within a minute",
       witness: "usually within a minute",
@@ -89,7 +86,6 @@ export const en = {
     copy: "Copy",
     copied: "Copied",
     copyStep: (number: string) => `Copy step ${number}`,
-    command: "Command",
     title: (_number: string, title: string): string => title,
     digest: "Digest",
     json: "The verdict as JSON",
@@ -121,7 +117,7 @@ export const en = {
     fetchText: "The page asks these only when you press the button; they learn which block you look for, and nothing of your file.",
     asking: "Asking…",
     failed: (why: string) => `No answer that can be used: ${why}`,
-    disagree: (block: string) => `the sources do not agree on ${block}`,
+    disagree: "the sources do not agree",
     tooFew: (got: number, wanted: number) => `${got} answered, ${wanted} are wanted`,
     done: "Confirmed; judged anew.",
   },
@@ -156,7 +152,6 @@ export const en = {
     lag: "existed-before less claimed time",
     late: "says that it is late",
     digest: "digest",
-    open: (seq: number) => `Record ${seq} in full`,
     beacon: "Beacon",
     forks: "Other histories",
     claimOnly: "the party's clock; a claim",
@@ -181,7 +176,6 @@ export const en = {
     finding: (_code: string, reason: string) => reason,
     files: "Files",
     file: (record: number, number: number) => `record ${record}, file ${number}`,
-    fileWithheld: "withheld",
     all: (n: number) => `Show all ${n} pictures`,
     bundle: "Bundle digest",
     signedBy: "Signed by key",

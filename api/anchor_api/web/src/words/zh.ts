@@ -44,7 +44,6 @@ export const zh: Words = {
 
   sentence: {
     existed: (time) => `在 ${time} 之前已经存在`,
-    digest: (short) => `哈希值 ${short}`,
     digestOnly: "没有提供与该哈希值相符的文件，因此结论只针对哈希值本身。",
     otherFile: "以下针对证明中的哈希值，它属于另一个文件。",
     failed: "其中有内容不成立",
@@ -53,7 +52,6 @@ export const zh: Words = {
     manyFiles: (n) => `已核验 ${n} 个文件`,
     records: (n) => `同一项目的 ${n} 条记录`,
     newest: (seq, time) => `记录 ${seq} 在 ${time} 之前已经存在`,
-    exhibitOf: (shown, listed) => `共 ${listed} 条记录，出示 ${shown} 条`,
     test: "所用信任策略属测试类，其结论对他人不证明任何事项。",
   },
   ladder: {
@@ -76,7 +74,6 @@ export const zh: Words = {
     log: "在日志中的位置",
     logAt: (leaf, size) => `共 ${size} 项，序号 ${leaf}`,
     policy: "信任策略",
-    fromProof: "证明文件中的文字",
     usually: {
       rfc3161: "通常在一分钟内",
       witness: "通常在一分钟内",
@@ -103,7 +100,6 @@ export const zh: Words = {
     copy: "复制",
     copied: "已复制",
     copyStep: (number) => `复制第 ${number} 步`,
-    command: "命令",
     title: (number, title) => STEPS_ZH[number] ?? title,
     digest: "哈希值",
     json: "结论（JSON）",
@@ -135,7 +131,7 @@ export const zh: Words = {
     fetchText: "只有按下按钮才会查询；对方只知道您查询了哪个区块，不会得到文件的任何内容。",
     asking: "正在查询……",
     failed: (why) => `没有得到可用的答复：${why}`,
-    disagree: (block) => `各来源对${block}的答复不一致`,
+    disagree: "各来源的答复不一致",
     tooFew: (got, wanted) => `得到 ${got} 个答复，至少需要 ${wanted} 个`,
     done: "已确认，并重新核验。",
   },
@@ -170,7 +166,6 @@ export const zh: Words = {
     lag: "上限减去自称时间",
     late: "注明为事后记录",
     digest: "哈希值",
-    open: (seq) => `记录 ${seq} 全文`,
     beacon: "时间下限所依据的数值",
     forks: "另有历史",
     claimOnly: "当事人的时钟，属主张",
@@ -194,7 +189,6 @@ export const zh: Words = {
     finding: reason,
     files: "文件",
     file: (record, number) => `记录 ${record}，文件 ${number}`,
-    fileWithheld: "未出示",
     all: (n) => `显示全部 ${n} 张图片`,
     bundle: "证据包摘要",
     signedBy: "签名密钥",
