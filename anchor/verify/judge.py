@@ -3,39 +3,31 @@
 No I/O, no clock: the caller brings the time, the digest of the file and whatever was confirmed or
 supplied from outside. The numbers are those of ``docs/spec/verification.md``.
 
-:class:`Judge` remembers what it found out about each attestation and checkpoint, so that many
-proofs of one round cost little more than their own paths.
+:class:`Judge` remembers what it found out, so that many proofs of one round cost little more than
+their own paths. Each step has its module: :mod:`anchor.verify.opening` (1),
+:mod:`anchor.verify.inclusion` (2, 3), :mod:`anchor.verify.rows` (4 to 9), and
+:mod:`anchor.verify.summary` (10 to 12).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from anchor.errors import FormatError, VerificationError, VestigeError
+from anchor.errors import VestigeError
 from anchor.formats.ots.codec import DetachedTimestamp
 from anchor.formats.ots.op import Sha1
-from anchor.limits import DIGEST_BYTES, MAX_REMEMBERED_BYTES
+from anchor.limits import DIGEST_BYTES
 from anchor.proof.policy import Policy
-from anchor.proof.proof import (
-    Attestation,
-    EvmAttestation,
-    ExpectedAttestation,
-    OpenTimestampsAttestation,
-    Proof,
-    Rfc3161Attestation,
-    UnknownAttestation,
-    WitnessAttestation,
-)
+from anchor.proof.proof import OpenTimestampsAttestation, Proof
 from anchor.verify import summary
 from anchor.verify.archive import standing_of
-from anchor.verify.bitcoin import judge_opentimestamps, judge_tree
-from anchor.verify.evm import judge_evm
+from anchor.verify.bitcoin import judge_tree
 from anchor.verify.inclusion import CheckpointReader, ReachedRoot, judge_log, log_steps
 from anchor.verify.known import KnownFacts
 from anchor.verify.opening import judge_opening, opening_steps
-from anchor.verify.rfc3161 import TokenFinding, covered_digests, judge_token, settle_tokens
+from anchor.verify.rows import RowJudge
 from anchor.verify.verdict import (
     AttestationVerdict,
     Headline,
@@ -45,11 +37,8 @@ from anchor.verify.verdict import (
     Step,
     Verdict,
 )
-from anchor.verify.witness import judge_witness
-from anchor.verify.work import OVER_BUDGET, RowCost, affordable, evidence_bytes
 
 BARE_WARNING = "a bare digest: whoever has the file can look it up in the log"
-_REMEMBERED = 4096
 _NO_LOG = LogVerdict(Status.NOT_CHECKED, "an .ots file names no log", "log.none")
 
 
@@ -75,8 +64,7 @@ class Judge:
         if self.known.archive is not None:
             standing_of(self.known.archive, policy.bitcoin)
         self._reader = CheckpointReader(policy)
-        self._remembered: dict[Attestation, _Remembered] = {}
-        self._remembered_bytes = 0
+        self._rows = RowJudge(policy, now=now, known=self.known)
         self._last: tuple[object, _Ladder] | None = None
 
     def verify_proof(
@@ -97,8 +85,11 @@ class Judge:
         """
         if file_digest is not None and len(file_digest) != DIGEST_BYTES:
             raise ValueError(f"a file's digest has {DIGEST_BYTES} bytes, not {len(file_digest)}")
+        # (1) From the file to the digest.
         file_status = judge_opening(proof, file_digest)
+        # (2, 3) From the digest to root hashes, and what the log's signatures say of them.
         log, reached = judge_log(proof.digest, proof.inclusions, self._reader)
+        # (4 to 10) Each attestation, and the bounds that they give.
         ladder = self._ladder_of(proof, reached)
         warnings: tuple[str, ...] = ()
         if proof.opening is None and file_digest is not None:
@@ -106,6 +97,7 @@ class Judge:
         redo: tuple[Step, ...] = ()
         if steps:
             redo = (*opening_steps(proof, file_digest), *log_steps(proof.digest, reached))
+        # (11, 12) The sum, and the answer to "before T?".
         return self._sum(
             digest=proof.digest,
             file_status=file_status,
@@ -135,7 +127,7 @@ class Judge:
             if sha1:
                 judgement = _without_sha1(judgement)
         except VestigeError as error:
-            judgement = _failed(error)
+            judgement = Judgement(Status.FAILED, error.message, error.code)
         return self._sum(
             digest=detached.file_digest,
             file_status=file_status,
@@ -162,7 +154,7 @@ class Judge:
         )
         last = self._last
         if last is None or last[0] != key:
-            last = self._last = (key, self._sum_rows(self._rows(proof, reached)))
+            last = self._last = (key, self._sum_rows(self._rows.judge(proof.attestations, reached)))
         return last[1]
 
     def _sum_rows(self, rows: Sequence[AttestationVerdict]) -> _Ladder:
@@ -172,69 +164,6 @@ class Judge:
             summary.bounds_by_family(rows),
             summary.headline(rows, self.policy),
         )
-
-    def _rows(self, proof: Proof, reached: Sequence[ReachedRoot]) -> list[AttestationVerdict]:
-        """Judge each attestation alone, then settle tokens that lean on other rows (step 5.4)."""
-        roots = {root.root_hash for root in reached}
-        found: list[tuple[Attestation, str, Judgement | TokenFinding]] = []
-        joined: list[tuple[int, _Remembered]] = []
-        for attestation in proof.attestations:
-            judgement: Judgement | TokenFinding = _UNJOINED
-            if isinstance(attestation, ExpectedAttestation | UnknownAttestation):
-                judgement = _judge_absent(attestation)
-            elif attestation.root_hash in roots:
-                joined.append((len(found), self._remember(attestation)))
-            found.append((attestation, _family(attestation), judgement))
-        covered = _Covered(reached)
-        paid = affordable([entry.cost for _, entry in joined])
-        for (position, entry), is_paid in zip(joined, paid, strict=True):
-            attestation, family, _ = found[position]
-            judgement = OVER_BUDGET
-            if is_paid:
-                judgement = self._judge(attestation, entry, covered.digests(attestation))
-            found[position] = (attestation, family, judgement)
-        return settle_tokens(found, self.now)
-
-    def _remember(self, attestation: Attestation) -> _Remembered:
-        """Return what is known of an attestation: at least its cost."""
-        entry = self._remembered.get(attestation)
-        if entry is None:
-            self._remembered_bytes += evidence_bytes(attestation)
-            if (
-                len(self._remembered) >= _REMEMBERED
-                or self._remembered_bytes > MAX_REMEMBERED_BYTES
-            ):
-                self._remembered.clear()
-                self._remembered_bytes = evidence_bytes(attestation)
-            entry = self._remembered[attestation] = _Remembered(RowCost(attestation))
-        return entry
-
-    def _judge(
-        self, attestation: Attestation, entry: _Remembered, covered: tuple[bytes, ...]
-    ) -> Judgement | TokenFinding:
-        # What a token over a checkpoint shows depends on the checkpoint beside it.
-        judgement = entry.judgements.get(covered)
-        if judgement is None:
-            try:
-                judgement = self._judge_afresh(attestation, covered)
-            except (FormatError, VerificationError) as error:
-                judgement = _failed(error)
-            entry.judgements[covered] = judgement
-        return judgement
-
-    def _judge_afresh(
-        self, attestation: Attestation, covered: tuple[bytes, ...]
-    ) -> Judgement | TokenFinding:
-        match attestation:
-            case Rfc3161Attestation():
-                return judge_token(attestation, covered, self.policy)
-            case EvmAttestation():
-                return judge_evm(attestation, self.policy, self.known)
-            case OpenTimestampsAttestation():
-                return judge_opentimestamps(attestation, self.policy, self.known)
-            case WitnessAttestation():
-                return judge_witness(attestation, self.policy, self.now)
-        return _judge_absent(attestation)
 
     def _sum(
         self,
@@ -298,70 +227,6 @@ class _Ladder:
     ordered: tuple[AttestationVerdict, ...]
     bounds: dict[str, datetime]
     headline: Headline | None
-
-
-@dataclass(slots=True)
-class _Remembered:
-    """What was found out about an attestation, by the digests that it could be about."""
-
-    cost: RowCost
-    judgements: dict[tuple[bytes, ...], Judgement | TokenFinding] = field(default_factory=dict)
-
-
-# -- small parts -----------------------------------------------------------------------------------
-
-_UNJOINED = Judgement(
-    Status.FAILED,
-    "is for a root hash that no inclusion proof leads to",
-    "attestation.root_unreached",
-)
-
-
-class _Covered:
-    """The digests that a token over a checkpoint may be about, by the root hash it is for.
-
-    Args:
-        reached: the roots of one proof, with the signed notes beside them.
-    """
-
-    def __init__(self, reached: Sequence[ReachedRoot]) -> None:
-        self._reached = reached
-        self._known: dict[bytes, tuple[bytes, ...]] = {}
-
-    def digests(self, attestation: Attestation) -> tuple[bytes, ...]:
-        """Return them for one attestation; none for any but such a token."""
-        if not isinstance(attestation, Rfc3161Attestation) or attestation.covers != "checkpoint":
-            return ()
-        root = attestation.root_hash
-        if root not in self._known:
-            notes = [r.note for r in self._reached if r.root_hash == root and r.note]
-            self._known[root] = covered_digests(notes)
-        return self._known[root]
-
-
-def _family(attestation: Attestation) -> str:
-    if isinstance(attestation, ExpectedAttestation):
-        return attestation.family
-    if isinstance(attestation, OpenTimestampsAttestation):
-        return "bitcoin"
-    return attestation.kind
-
-
-def _judge_absent(attestation: Attestation) -> Judgement:
-    if isinstance(attestation, ExpectedAttestation):
-        return Judgement(
-            Status.PENDING, attestation.note or "not there yet", "expected", by=attestation.by
-        )
-    return Judgement(
-        Status.NOT_CHECKED,
-        f"this release does not know attestations of kind {attestation.kind!r}",
-        "attestation.kind_unknown",
-        by=attestation.kind,
-    )
-
-
-def _failed(error: VestigeError) -> Judgement:
-    return Judgement(Status.FAILED, error.message, error.code)
 
 
 def _without_sha1(judgement: Judgement) -> Judgement:
