@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -25,7 +26,8 @@ except ImportError:  # only macOS has a disk cache that fsync leaves alone
 
 _T = TypeVar("_T")
 _THREADS: Final = 8
-_THREADS_FROM: Final = 3
+_TRIED: Final = 4
+_QUICK_S: Final = 0.001
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # What file systems without the call answer.
 _NO_FOLDER_FLUSH: Final = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EBADF})
@@ -61,17 +63,24 @@ def flush_folders(folders: Iterable[Path]) -> None:
 
 
 def _at_once(act: Callable[[_T], None], items: Sequence[_T]) -> None:
-    """Do something with each item by several threads; raise the first error when all are done."""
-    if len(items) < _THREADS_FROM:
-        for item in items:
-            act(item)
-        return
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one record needs none
+    """Do something with each item, by several threads where the disk takes its time.
 
-    with ThreadPoolExecutor(_THREADS) as threads:
-        done = [threads.submit(act, item) for item in items]
-    for future in done:
-        future.result()
+    A disk that answers at once needs no threads; on a busy one they share what each waits for.
+    """
+    started = time.monotonic()
+    for item in items[:_TRIED]:
+        act(item)
+    rest = items[_TRIED:]
+    if time.monotonic() - started < _TRIED * _QUICK_S:
+        for item in rest:
+            act(item)
+    elif rest:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - one record needs none
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            done = [threads.submit(act, item) for item in rest]
+        for future in done:
+            future.result()
 
 
 def flush_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,12 @@ def test_folders_that_are_there_are_left_alone(tmp_path: Path):
         make_folder(tmp_path / "file")
 
 
-def test_of_many_flushes_each_is_made_and_a_failing_one_is_told(tmp_path: Path, monkeypatch):
+@pytest.mark.parametrize("pause_s", [0.0, 0.002])
+@pytest.mark.parametrize("failing", [None, 2, 12])
+def test_of_many_flushes_each_is_made_and_a_failing_one_is_told(
+    tmp_path: Path, monkeypatch, pause_s: float, failing: int | None
+):
+    """On a disk that answers at once, and on one that takes its time."""
     folders = [tmp_path / str(number) for number in range(20)]
     for folder in folders:
         folder.mkdir()
@@ -90,15 +96,19 @@ def test_of_many_flushes_each_is_made_and_a_failing_one_is_told(tmp_path: Path, 
     real = os.fsync
 
     def told(descriptor: int) -> None:
+        time.sleep(pause_s)
         flushed.append(os.fstat(descriptor).st_ino)
-        if len(flushed) == 5:
+        if len(flushed) == failing:
             raise OSError(errno.EIO, "the disk fails")
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", told)
-    with pytest.raises(OSError, match="the disk fails"):
-        flush_folders(folders)
+    if failing is not None:
+        with pytest.raises(OSError, match="the disk fails"):
+            flush_folders(folders)
+        return
+    flush_folders(folders)
     assert sorted(flushed) == sorted(folder.stat().st_ino for folder in folders)
     flushed.clear()
-    paths = write_scratches(tmp_path, [b"x"] * 4)
+    paths = write_scratches(tmp_path, [b"x"] * 12)
     assert sorted(flushed) == sorted(path.stat().st_ino for path in paths)
