@@ -23,9 +23,13 @@ def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
-def test_every_vectors_proof_fits(path: Path) -> None:
-    VALIDATOR.validate(json.loads(path.read_text())["proof"])
+VECTORS = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+
+
+# Some are about an .ots file instead.
+@pytest.mark.parametrize("name", [name for name, vector in VECTORS.items() if "proof" in vector])
+def test_every_vectors_proof_fits(name: str) -> None:
+    VALIDATOR.validate(VECTORS[name]["proof"])
 
 
 def changed(**entries: Any) -> Any:
