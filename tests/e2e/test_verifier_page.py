@@ -144,6 +144,15 @@ def test_many_files_at_once(seen: Visit, folder: Path):
     assert "dog.png" in seen.page.inner_text(".problems")
 
 
+def test_a_folder_as_upgrade_leaves_it(seen: Visit, folder: Path, tmp_path: Path):
+    for name in ("cat.png", "cat.png.proof", "policy.json"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "cat.png.proof.bak").write_bytes((folder / "waiting.proof").read_bytes())
+    seen.page.set_input_files("#folder", str(tmp_path))
+    expect(seen.page.locator("h1 .word")).to_have_text(WORDS["verified"])
+    assert seen.page.locator(".problems").count() == 0
+
+
 def test_a_block_that_a_person_compares_themselves(seen: Visit, folder: Path, tmp_path: Path):
     policy = json.loads((folder / "policy.json").read_text())
     policy |= {"bitcoin": {"network": "regtest"}, "authorities": [], "chains": [], "witnesses": []}

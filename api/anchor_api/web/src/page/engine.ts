@@ -72,6 +72,7 @@ async function materials(task: Task, tell: Tell, problems: Problem[]): Promise<M
   const found = [...bags];
   for (const dropped of rest) {
     const { name } = dropped;
+    if (name.endsWith(".bak") && names.has(name.slice(0, -4))) continue; // what upgrade kept of an older proof
     try {
       const progress = (done: number, total: number) => tell({ type: "progress", name, done, total });
       found.push(await materialOf(dropped, names, progress));
@@ -136,6 +137,8 @@ class Bench {
     for (const project of new Set(this.#records.map(({ project: id }) => id))) this.#judgeProject(project);
     for (const proof of this.#proofs) if (!proof.used) this.#attempt(proof.name, () => this.#judgeProof(proof));
     for (const ots of this.#ots) this.#attempt(ots.name, () => this.#judgeOts(ots));
+    const about = (item: Item) => (item.type === "proof" ? (item.file ?? item.name) : "");
+    this.items.sort((a, b) => (about(a) < about(b) ? -1 : about(a) > about(b) ? 1 : 0));
     for (const { name } of this.#files)
       if (!this.#proven.has(name)) this.problems.push({ name, code: "page.no_proof", reason: "" });
   }
