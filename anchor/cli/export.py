@@ -116,6 +116,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
         raise UsageError("--no-pdf and --pdf-certificate: there is nothing to sign")
     if args.pdf_tsa is not None and args.pdf_certificate is None:
         raise UsageError("--pdf-tsa is for a signature", hint="add --pdf-certificate FILE")
+    # Loaded first: that the typesetter is not installed is told before any work is done.
+    render = None if args.no_pdf else _renderer(languages, args.font)
     with Vault.open(args.vault) as vault:
         if vault.size == 0:
             raise UsageError("the vault has no records yet", hint="vestige init begins one")
@@ -130,7 +132,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         signer = None if args.no_sign else _signer(vault)
         party = Party(name, args.title, languages, f"vestige {version('vestige')}")
         with _staged(args, vault, party, signer, out) as (payload, staged):
-            made = _seal(args, payload, staged, signer, out)
+            made = _seal(payload, staged, args.out, signer=signer, render=render, out=out)
             printed = _sign_printed(args, payload, made.path)
     return _report(out, made, staged, signer, printed)
 
@@ -163,7 +165,13 @@ def _staged(
 
 
 def _seal(
-    args: argparse.Namespace, payload: Path, staged: Staged, signer: Signer | None, out: Output
+    payload: Path,
+    staged: Staged,
+    folder: Path,
+    *,
+    signer: Signer | None,
+    render: RenderPdf | None,
+    out: Output,
 ) -> Exported:
     from anchor.exhibit.export import seal
 
@@ -172,12 +180,11 @@ def _seal(
             f"{counted(len(staged.pending), 'record')} without a finished proof",
             "vestige send fetches what was added since; export again then",
         )
-    render = None if args.no_pdf else _renderer(staged.listing.languages, args.font)
     with Progress(out, "writing", None) as progress:
         return seal(
             payload,
             staged.listing,
-            args.out,
+            folder,
             signer=signer,
             render_pdf=render,
             reached=lambda _what, count, total: progress.reached(count, total),
