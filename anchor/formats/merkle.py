@@ -90,6 +90,22 @@ def _require_hashes(
             raise error(f"proof holds a hash of {len(item)} bytes, wanted {HASH_BYTES}")
 
 
+def _require_index(leaf_index: int, tree_size: int) -> None:
+    if not 0 <= leaf_index < tree_size <= limits.MAX_TREE_SIZE:
+        raise InclusionError(
+            f"leaf index {leaf_index} is not in a tree of size {tree_size}",
+            code="verify.inclusion.index",
+        )
+
+
+def _require_sizes(old_size: int, new_size: int) -> None:
+    if not 0 < old_size <= new_size <= limits.MAX_TREE_SIZE:
+        raise ConsistencyError(
+            f"no consistency proof leads from tree size {old_size} to {new_size}",
+            code="verify.consistency.size",
+        )
+
+
 def inclusion_steps(
     leaf_index: int, tree_size: int, hashes: Sequence[bytes]
 ) -> list[tuple[Side, bytes]]:
@@ -102,13 +118,19 @@ def inclusion_steps(
         InclusionError: the index is not in the tree, or the number or a length of the hashes is not
             what index and size want.
     """
-    if not 0 <= leaf_index < tree_size <= limits.MAX_TREE_SIZE:
-        raise InclusionError(
-            f"leaf index {leaf_index} is not in a tree of size {tree_size}",
-            code="verify.inclusion.index",
-        )
+    _require_index(leaf_index, tree_size)
     _require_hashes(hashes, InclusionError)
     steps: list[tuple[Side, bytes]] = []
+    # Each turn goes up one level: ``index`` is the node above our leaf there, ``last`` the level's
+    # last node (the RFC's fn and sn). In a tree of 5 leaves, leaf 4 has no sibling for two levels:
+    #
+    #             root              last = 0: nothing is left to join
+    #          ┌────┴────┐
+    #          0         1          last = 1: leaf 4 again; the sibling is on its left
+    #       ┌──┴──┐      │
+    #       0     1      2          last = 2: carried up
+    #      ┌┴┐   ┌┴┐     │
+    #      0 1   2 3     4          last = 4: carried up
     index, last = leaf_index, tree_size - 1
     for sibling in hashes:
         if last == 0:
@@ -116,7 +138,7 @@ def inclusion_steps(
         if index & 1 or index == last:
             steps.append(("left", sibling))
             while not index & 1 and index:
-                # No sibling on this level: the node was carried up unchanged.
+                # The last node of an odd level has no sibling, and the proof has no hash for it.
                 index, last = index >> 1, last >> 1
         else:
             steps.append(("right", sibling))
@@ -171,15 +193,18 @@ def verify_consistency(
         ConsistencyError: it is not, the old size is 0 or greater than the new one, or the proof is
             not of the right shape. For equal sizes the proof is empty and the roots are equal.
     """
-    if not 0 < old_size <= new_size <= limits.MAX_TREE_SIZE:
-        raise ConsistencyError(
-            f"no consistency proof leads from tree size {old_size} to {new_size}",
-            code="verify.consistency.size",
-        )
+    _require_sizes(old_size, new_size)
     if old_size != new_size:  # of equal sizes the roots are compared, and nothing is computed
         _require_hashes((old_root, new_root), ConsistencyError)
     _require_hashes(hashes, ConsistencyError)
-    if _roots_from_consistency(old_size, new_size, old_root, hashes) != (old_root, new_root):
+    roots = _roots_from_consistency(old_size, new_size, old_root, hashes)
+    if roots is None:
+        raise ConsistencyError(
+            f"consistency proof of {len(hashes)} hashes is not of the length that tree sizes "
+            f"{old_size} and {new_size} want",
+            code="verify.consistency.length",
+        )
+    if roots != (old_root, new_root):
         raise ConsistencyError(
             f"the tree of size {old_size} and root {old_root.hex()} is not shown to be a prefix "
             f"of the tree of size {new_size} and root {new_root.hex()}",
@@ -193,7 +218,9 @@ def _roots_from_consistency(
     """Return the old and the new root that a proof leads to, or None if its length is wrong."""
     if old_size == new_size:
         return None if hashes else (old_root, old_root)
+    # ``index`` is the old tree's last node on a level, ``last`` the new tree's (the RFC's fn, sn).
     index, last = old_size - 1, new_size - 1
+    # Up to the greatest complete subtree that ends the old tree: in both trees it is the same.
     while index & 1:
         index, last = index >> 1, last >> 1
     # Where the old tree is one complete subtree, the prover leaves its root out.
@@ -205,10 +232,12 @@ def _roots_from_consistency(
         if last == 0:
             return None
         if index & 1 or index == last:
+            # On the left stands what both trees have.
             old, new = node_hash(sibling, old), node_hash(sibling, new)
             while not index & 1 and index:
                 index, last = index >> 1, last >> 1
         else:
+            # On the right stands what only the new tree has.
             new = node_hash(new, sibling)
         index, last = index >> 1, last >> 1
     return None if last else (old, new)
@@ -246,11 +275,7 @@ def inclusion_path(leaf_index: int, tree_size: int, read_hash: ReadHash) -> list
     Raises:
         InclusionError: the index is not in a tree of that size.
     """
-    if not 0 <= leaf_index < tree_size:
-        raise InclusionError(
-            f"leaf index {leaf_index} is not in a tree of size {tree_size}",
-            code="verify.inclusion.index",
-        )
+    _require_index(leaf_index, tree_size)
     path = []
     first, size = 0, tree_size
     while size > 1:
@@ -270,11 +295,7 @@ def consistency_path(old_size: int, new_size: int, read_hash: ReadHash) -> list[
     Raises:
         ConsistencyError: the old size is 0 or greater than the new one.
     """
-    if not 0 < old_size <= new_size:
-        raise ConsistencyError(
-            f"no consistency proof leads from tree size {old_size} to {new_size}",
-            code="verify.consistency.size",
-        )
+    _require_sizes(old_size, new_size)
     path = []
     first, size = 0, new_size
     while first + size != old_size:
@@ -289,6 +310,9 @@ def consistency_path(old_size: int, new_size: int, read_hash: ReadHash) -> list[
         # The old tree is not the left edge itself, so the verifier needs its last part named.
         path.append(_range_root(first, size, read_hash))
     return path[::-1]
+
+
+# -- appending -------------------------------------------------------------------------------------
 
 
 class CompactRange:

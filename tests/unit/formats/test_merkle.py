@@ -329,8 +329,21 @@ def test_a_proof_that_goes_on_past_the_root_is_refused():
         more = bytes(range(32))
         hashes = [*subproof(old, MANY[:new], True), more]
         roots = node_hash(more, mth(MANY[:old])), node_hash(more, mth(MANY[:new]))
-        with pytest.raises(ConsistencyError):
+        with pytest.raises(ConsistencyError) as caught:
             verify_consistency(old, new, *roots, hashes)
+        assert caught.value.code == "verify.consistency.length"
+
+
+def test_exactly_one_length_fits_two_sizes():
+    """A proof of another length says so, and is not called false."""
+    for new in range(1, 34):
+        for old in range(1, new + 1):
+            right = len(subproof(old, MANY[:new], True))
+            for length in range(right + 3):
+                code = "root_mismatch" if length == right else "length"
+                with pytest.raises(ConsistencyError) as caught:
+                    verify_consistency(old, new, bytes(32), b"\1" * 32, [b"\2" * 32] * length)
+                assert caught.value.code == f"verify.consistency.{code}", (old, new, length)
 
 
 def test_the_greatest_size_is_consistent_with_itself():
