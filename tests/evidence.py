@@ -219,7 +219,7 @@ def evm_attestation(root_hash: bytes, *, chain_id: int = 31337, **changes: Any) 
 def evm_policy(*attestations: Any, chain_class: str = "test", **changes: Any) -> dict[str, Any]:
     """Return a policy entry that pins every block that the attestations name."""
     proofs = [p for a in attestations for p in (a.transaction, a.receipt, a.storage) if p]
-    headers = {parse_evm_header(proof.header) for proof in proofs}
+    headers = list(dict.fromkeys(parse_evm_header(proof.header) for proof in proofs))
     return {
         "chain_id": 31337,
         "name": "test chain",
