@@ -126,7 +126,9 @@ def _read_directory(file: BinaryIO) -> tuple[list[_Entry], int]:
     if length < _END.size:
         _refuse("this is not a zip file", code="exhibit.zip")
     end = _unpack(file, _END, length - _END.size, b"PK\x05\x06", "no end of directory at its end")
-    _, disk, start_disk, here, count, size, start, _comment = end
+    _, disk, start_disk, here, count, size, start, comment = end
+    if comment:
+        _refuse("the zip file says that a comment follows, and none does", code="exhibit.zip")
     end_at = length - _END.size
     if _MAX_16 in (here, count) or _MAX_32 in (size, start):
         why = "a broken end of directory (Zip64)"

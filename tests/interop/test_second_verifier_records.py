@@ -123,10 +123,12 @@ def both(second: SecondVerifier, path: Path, case: VaultCase) -> tuple[Any, Any]
     try:
         one = exhibit_to_json(verify(path, case))
     except VestigeError as error:
-        one = {"unreadable": error.code}
+        # What is wrong in two ways may be refused for either.
+        one = {"unreadable": error.code.split(".")[0]}
     other = second.ask_exhibit(path, case.policy_bytes, utc_text(NOW))
     assert "crashed" not in other, other
-    other.pop("reason" if "unreadable" in other else "", None)
+    if "unreadable" in other:
+        other = {"unreadable": other["unreadable"].split(".")[0]}
     return ordered(plain(one)), ordered(plain(other))
 
 
@@ -209,9 +211,18 @@ def test_a_container_that_was_meddled_with(
     rng, whole = random.Random("container"), path.read_bytes()
     out = tmp_path / "x.exhibit.zip"
     directory = whole.index(b"PK\x01\x02")
-    for _ in range(60):
+    with zipfile.ZipFile(path) as archive:
+        headers = [entry.header_offset for entry in archive.infolist()]
+    for _ in range(300):
         data = bytearray(whole)
-        data[rng.randrange(directory, len(data))] = rng.randrange(256)
-        out.write_bytes(data[: rng.choice((len(data), len(data), rng.randrange(len(data))))])
+        place = rng.choice(("directory", "header", "end"))
+        at = {
+            "directory": rng.randrange(directory, len(data)),
+            "header": rng.choice(headers) + rng.randrange(60),
+            "end": len(data) - 1 - rng.randrange(22),
+        }[place]
+        data[at] = rng.choice((0, 1, 255, rng.randrange(256)))
+        cut = rng.randrange(len(data)) if rng.random() < 0.05 else len(data)
+        out.write_bytes(data[:cut])
         one, other = both(second, out, case)
         assert other == one

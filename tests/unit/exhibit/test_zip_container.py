@@ -93,6 +93,10 @@ def test_an_attack_is_refused_in_one_line(data: bytes, code: str):
     assert refused(data).code == code
 
 
+def test_a_comment_that_is_said_to_follow_and_does_not():
+    assert refused(GOOD[:-2] + b"\x05\x00").code == "exhibit.zip"
+
+
 def test_a_bomb_and_a_flood_are_over_limits():
     """So that the service answers 413, not 400."""
     for code in ("exhibit.expansion", "exhibit.entries", "exhibit.too_large"):

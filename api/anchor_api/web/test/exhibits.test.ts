@@ -224,6 +224,7 @@ describe("the container is refused", () => {
     ["cut short", () => zipOf(entries(whole)).slice(0, -30), "zip"],
     ["bytes before the first entry", () => Uint8Array.from([1, ...zipOf(entries(whole))]), "zip"],
     ["a comment", () => zipOf(entries(whole), { comment: "x" }), "zip"],
+    ["a comment that is not there", () => Uint8Array.from([...zipOf(few(`${FOLDER}/a`)).slice(0, -2), 5, 0]), "zip"],
     ["two folders", () => zipOf(few(`${FOLDER}/a`, "dog.exhibit/b")), "folder"],
     ["another folder", () => zipOf(few("cat/a")), "folder"],
     ["a way up", () => zipOf(few(`${FOLDER}/../a`)), "name"],

@@ -5,7 +5,8 @@
  * header must say the same. Whatever could be read in two ways is refused.
  */
 import { Inflate } from "fflate";
-import { parseUtf8 } from "../bytes/text.ts";
+import { equal } from "../bytes/bytes.ts";
+import { parseUtf8, toUtf8 } from "../bytes/text.ts";
 import { FormatError } from "../errors.ts";
 import type { Source } from "./source.ts";
 
@@ -231,7 +232,7 @@ async function locate(source: Source, entry: Entry): Promise<Entry> {
     entry.name,
   );
   const same =
-    nameOf(rest.subarray(0, nameLength), (view.getUint16(6, true) & UTF8) !== 0) === entry.name &&
+    equal(rest.subarray(0, nameLength), toUtf8(entry.name)) &&
     view.getUint16(6, true) === entry.flags &&
     view.getUint16(8, true) === entry.method &&
     view.getUint32(14, true) === entry.crc &&
