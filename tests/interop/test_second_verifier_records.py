@@ -17,6 +17,7 @@ from anchor.errors import VestigeError
 from anchor.exhibit.verdict import exhibit_to_json
 from anchor.formats.encoding import utc_text
 from anchor.verify.report import records_to_json
+from tests import zip_attacks
 from tests.exhibits import NOW, VaultCase, export, make_vault, verify
 from tests.parts.second_verifier import VITE, SecondVerifier
 from tests.vectors.record_vectors import FOLDER, judge_vector
@@ -226,3 +227,17 @@ def test_a_container_that_was_meddled_with(
         out.write_bytes(data[:cut])
         one, other = both(second, out, case)
         assert other == one
+
+
+ATTACKS = list(zip_attacks.attacks())
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [attack[1:] for attack in ATTACKS], ids=[attack[0] for attack in ATTACKS]
+)
+def test_an_attack_on_the_container(second: SecondVerifier, tmp_path: Path, data: bytes, code: str):
+    path = tmp_path / "x.exhibit.zip"
+    path.write_bytes(data)
+    policy = json.dumps({"version": 1, "name": "tests", "class": "test"}).encode()
+    said = second.ask_exhibit(path, policy, utc_text(NOW))
+    assert said.get("unreadable") == code, said
