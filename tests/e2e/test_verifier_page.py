@@ -317,6 +317,14 @@ def test_words_of_a_proof_are_text_and_no_verdict(seen: Visit, folder: Path, tmp
     assert "\u202e" not in text
 
 
+def test_where_a_browser_allows_no_worker(seen: Visit, folder: Path):
+    seen.page.add_init_script("delete window.Worker")
+    seen.page.reload()
+    drop(seen.page, folder / "cat.png", folder / "cat.png.proof", folder / "policy.json")
+    expect(seen.page.locator("h1 .word")).to_have_text(WORDS["verified"])
+    assert not [url for url in seen.requests[2:] if url.startswith("blob:")]
+
+
 def test_from_the_service(chromium: Browser, folder: Path, tmp_path: Path):
     with (
         served(tmp_path) as (server, _),
