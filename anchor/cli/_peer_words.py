@@ -8,7 +8,7 @@ they fill the next line of a narrow terminal. The whole text stands in ``--json`
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -81,11 +81,19 @@ def promised_words(calendar: str) -> str:
 
 
 def pending_words(by: str, family: str, expected_at: datetime | None) -> str:
-    """Return one text for everything that is not there yet."""
+    """Return one text for everything that is not there yet.
+
+    Once the time has passed it is no promise any more: then it says whom to ask.
+    """
     usually = _USUALLY.get(family, "not there yet")
-    when = "" if expected_at is None else f", expected by {shown_time(expected_at)}"
+    if expected_at is None:
+        words = usually
+    elif expected_at >= datetime.now(UTC):
+        words = f"{usually}, expected by {shown_time(expected_at)}"
+    else:
+        words = f"was expected by {shown_time(expected_at)}; ask: vestige admin status"
     who = peer_words(by)
-    return f"{who}; {usually}{when}" if who else f"{usually}{when}"
+    return f"{who}; {words}" if who else words
 
 
 def _harmless(character: str) -> str:

@@ -15,7 +15,7 @@ from anchor.proof.proof import (
 )
 from anchor.verify import AttestationVerdict, Status, Verdict
 from anchor_api.pages.html import Html, Part, digest, facts, joined, link, moment, tag, word
-from anchor_api.pages.words import party, read_time, said
+from anchor_api.pages.words import expected, party, read_time, said
 
 _DIGEST: Final = re.compile(r"\b([0-9a-f]{64})\b", re.ASCII)
 _FAMILIES: Final = {"rfc3161": "RFC 3161", "bitcoin": "Bitcoin", "witness": "Witness"}
@@ -152,7 +152,8 @@ def _more(row: AttestationVerdict, anchors: Sequence[Mapping[str, Any]]) -> Iter
         yield _line("transaction ", digest("0x" + transaction.hex()))
     if isinstance(attestation, ExpectedAttestation):
         if attestation.expected_at is not None:
-            yield _line("expected by ", moment(attestation.expected_at))
+            at = attestation.expected_at
+            yield _line(expected(at), moment(at))
         note = said(attestation.note)
         if note:
             yield _line(note)
@@ -161,7 +162,7 @@ def _more(row: AttestationVerdict, anchors: Sequence[Mapping[str, Any]]) -> Iter
             expected_at = read_time(anchor["expected_at"])
             same = root_hash is not None and anchor["root_hash"] == root_hash.hex()
             if same and expected_at and anchor["backend"].startswith("calendar:"):
-                yield _line("expected by ", moment(expected_at))
+                yield _line(expected(expected_at), moment(expected_at))
                 return
 
 

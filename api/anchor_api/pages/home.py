@@ -12,7 +12,16 @@ from anchor.ports import Attempt, Phase, Round
 from anchor.service.growth import DayCount
 from anchor_api.pages.chart import day_chart
 from anchor_api.pages.html import Html, Part, digest, facts, joined, link, moment, tag
-from anchor_api.pages.words import age, family, first_digests, party, read_time, said, usually
+from anchor_api.pages.words import (
+    age,
+    expected,
+    family,
+    first_digests,
+    party,
+    read_time,
+    said,
+    usually,
+)
 
 _STATES: Final = {
     "idle": "idle",
@@ -239,7 +248,7 @@ def _attempt(name: str, attempt: Attempt) -> Html:
     phase = attempt.phase.value
     note = "" if attempt.phase is Phase.FINAL else said(attempt.note)
     if attempt.phase is not Phase.FINAL and attempt.expected_at is not None:
-        found.append(tag("div", "expected by ", moment(attempt.expected_at)))
+        found.append(tag("div", expected(attempt.expected_at), moment(attempt.expected_at)))
     said_there = _with_dots("" if block is None else f"block {block:,}", note)
     if said_there:
         found.append(tag("div", said_there, class_="note"))

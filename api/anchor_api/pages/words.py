@@ -60,6 +60,11 @@ def usually(name: str | None) -> str:
     return _USUALLY.get(name or "", "")
 
 
+def expected(at: datetime) -> str:
+    """Return the words before an expected time; one that has passed is no promise any more."""
+    return "expected by " if at >= datetime.now(UTC) else "was expected by "
+
+
 def party(name: str) -> str:
     """Return a party's name, short and without what could be taken for a verdict."""
     return peer_words(name.replace(":", " ", 1), _NAME_COLUMNS)

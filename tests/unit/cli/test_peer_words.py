@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from anchor.cli._output import SIGNS, width
+from anchor.cli._output import SIGNS, shown_time, width
 from anchor.cli._peer_words import (
     expected_words,
     family_word,
@@ -105,10 +106,18 @@ def test_what_is_harmless_stays():
 
 
 def test_expected_words_give_the_time_where_it_is_known():
-    row = ExpectedAttestation("evm", "evm:1", NOW)
-    words = expected_words(row)
-    assert words.startswith("chain 1; usually within an hour, expected by 2026-11-23 ")
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    words = expected_words(ExpectedAttestation("evm", "evm:1", soon))
+    assert words == f"chain 1; usually within an hour, expected by {shown_time(soon)}"
     assert expected_words(ExpectedAttestation("new", "", None)) == "not there yet"
+
+
+def test_a_time_that_has_passed_is_no_promise_any_more():
+    passed = datetime.now(UTC) - timedelta(minutes=5)
+    words = expected_words(ExpectedAttestation("rfc3161", "rfc3161:digicert", passed))
+    assert words == (
+        f"authority digicert; was expected by {shown_time(passed)}; ask: vestige admin status"
+    )
 
 
 def test_every_sign_of_ours_is_one_that_is_kept_out():
