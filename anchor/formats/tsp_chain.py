@@ -74,12 +74,7 @@ def verify_token(
         AttestationError, SignatureError: it did not; the code says in which step.
         FormatError: a certificate cannot be read.
     """
-    if token.imprint_algorithm != digest_name or not hmac.compare_digest(token.imprint, digest):
-        raise AttestationError(
-            f"the token stamps {token.imprint_algorithm} {token.imprint.hex()[:16]}, "
-            f"expected {digest_name} {digest.hex()[:16]}",
-            code="tsp.imprint_mismatch",
-        )
+    _verify_imprint(token, digest_name, digest)
     if nonce is not None and token.nonce != nonce:
         raise AttestationError("the token answers another request", code="tsp.nonce_mismatch")
     _verify_attributes(token)
@@ -113,6 +108,15 @@ def verify_token(
         tsa_name=signer.name,
         policy_oid=token.policy_oid,
     )
+
+
+def _verify_imprint(token: TimestampToken, digest_name: str, digest: bytes) -> None:
+    if token.imprint_algorithm != digest_name or not hmac.compare_digest(token.imprint, digest):
+        raise AttestationError(
+            f"the token stamps {token.imprint_algorithm} {token.imprint.hex()[:16]}, "
+            f"expected {digest_name} {digest.hex()[:16]}",
+            code="tsp.imprint_mismatch",
+        )
 
 
 def _verify_attributes(token: TimestampToken) -> None:

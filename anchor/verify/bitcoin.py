@@ -87,8 +87,11 @@ def judge_tree(
     verified = [j for j in judged if j.attested_time is not None]
     if verified:
         return min(verified, key=lambda j: j.attested_time or datetime.max.replace(tzinfo=UTC))
-    if judged:
-        return judged[0]
+    return judged[0] if judged else _without_block(pending, unknown, by)
+
+
+def _without_block(pending: Sequence[str], unknown: int, by: str) -> Judgement:
+    """Judge a tree that leads to no block: by what is promised, or by what cannot be read."""
     if pending:
         return Judgement(
             Status.PENDING,

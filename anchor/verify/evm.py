@@ -12,6 +12,7 @@ Specification: ``docs/spec/verification.md``, step 6.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -51,26 +52,41 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
         FormatError: a header, node or transaction cannot be read.
     """
     chain = policy.chain(attestation.chain_id)
-    name = chain.name if chain else f"chain {attestation.chain_id}"
+    # (6.1 to 6.3) What the proofs show, if the headers that they start from are canonical.
     bounds = _bounds(attestation, chain)
-    steps = tuple(bound.step for bound in bounds)
-    if not bounds and attestation.storage is not None:
+    if not bounds:
+        return _without_bound(attestation, chain)
+    if chain is None:
+        return Judgement(
+            Status.NOT_CHECKED,
+            f"the policy does not know chain {attestation.chain_id}",
+            "evm.chain_unknown",
+            by=_name(attestation, chain),
+            steps=tuple(bound.step for bound in bounds),
+        )
+    # (6.4) Whether they are, by the policy or its sources.
+    return _judge_headers(bounds, chain, known)
+
+
+def _name(attestation: EvmAttestation, chain: TrustedChain | None) -> str:
+    return chain.name if chain else f"chain {attestation.chain_id}"
+
+
+def _without_bound(attestation: EvmAttestation, chain: TrustedChain | None) -> Judgement:
+    name = _name(attestation, chain)
+    if attestation.storage is not None:
         return Judgement(
             Status.NOT_CHECKED,
             "the contract is not the policy's, and how it stores is not known",
             "evm.contract_unknown",
             by=name,
         )
-    if not bounds:
-        return Judgement(Status.PENDING, "the transaction is not final yet", "evm.pending", by=name)
-    if chain is None:
-        return Judgement(
-            Status.NOT_CHECKED,
-            f"the policy does not know chain {attestation.chain_id}",
-            "evm.chain_unknown",
-            by=name,
-            steps=steps,
-        )
+    return Judgement(Status.PENDING, "the transaction is not final yet", "evm.pending", by=name)
+
+
+def _judge_headers(bounds: Sequence[_Bound], chain: TrustedChain, known: KnownFacts) -> Judgement:
+    """Return the earliest bound whose header is canonical; raises as :func:`canonical_by`."""
+    steps = tuple(bound.step for bound in bounds)
     standings = [
         (bound, canonical_by(bound.header.number, bound.header.block_hash, chain, known))
         for bound in bounds
@@ -85,7 +101,7 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
             "evm.header_supplied",
             potential_time=block_time(earliest.time, chain.tolerance_s),
             tolerance_s=chain.tolerance_s,
-            by=name,
+            by=chain.name,
             steps=steps,
         )
     bound, confirmed_by = min(verified, key=lambda pair: pair[0].time)
@@ -97,7 +113,7 @@ def judge_evm(attestation: EvmAttestation, policy: Policy, known: KnownFacts) ->
         tolerance_s=chain.tolerance_s,
         trust=_trust(chain, bound.header, confirmed_by),
         headline=chain.headline,
-        by=name,
+        by=chain.name,
         steps=steps,
     )
 

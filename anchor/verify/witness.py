@@ -10,6 +10,7 @@ Specification: ``docs/spec/verification.md``, step 8; C2SP tlog-cosignature.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from anchor.errors import AttestationError
@@ -43,22 +44,18 @@ def judge_witness(attestation: WitnessAttestation, policy: Policy, now: datetime
             by=attestation.witness,
         )
     cosigned_at = verify_cosignature(note, witness.key)
-    steps = (
-        Step(
-            "8.1",
-            f"cosignature of {witness.name}",
-            (f"cosignature/v1, time {cosigned_at}", f"size {checkpoint.tree_size}"),
-        ),
-    )
-    if cosigned_at == 0 or cosigned_at > now.timestamp():
+    lines = (f"cosignature/v1, time {cosigned_at}", f"size {checkpoint.tree_size}")
+    step = Step("8.1", f"cosignature of {witness.name}", lines)
+    return replace(_judge_time(cosigned_at, witness, now), by=witness.name, steps=(step,))
+
+
+def _judge_time(cosigned_at: int, witness: TrustedWitness, now: datetime) -> Judgement:
+    """Judge what time a genuine cosignature gives."""
+    if cosigned_at == 0:
+        return Judgement(Status.NOT_CHECKED, "the cosignature states no time", "witness.no_time")
+    if cosigned_at > now.timestamp():
         return Judgement(
-            Status.NOT_CHECKED,
-            "the cosignature states no time"
-            if cosigned_at == 0
-            else "the cosignature states a time in the future",
-            "witness.no_time",
-            by=witness.name,
-            steps=steps,
+            Status.NOT_CHECKED, "the cosignature states a time in the future", "witness.no_time"
         )
     related = ", which is related to the log's operator" if witness.related else ""
     return Judgement(
@@ -68,8 +65,6 @@ def judge_witness(attestation: WitnessAttestation, policy: Policy, now: datetime
         attested_time=datetime.fromtimestamp(cosigned_at, UTC),
         trust=f"believe the clock and key of witness {witness.name}{related}",
         headline=not witness.related,
-        by=witness.name,
-        steps=steps,
     )
 
 
