@@ -175,6 +175,9 @@ class Phase(enum.StrEnum):
 
     ``scheduled`` → ``prepared`` (what will be sent is on disk) → ``submitted`` → ``pending``
     (promised) → ``confirmed`` (there, may still be reorganised away) → ``final``; or ``failed``.
+
+    A backend may skip phases, and go back from any but the last two: what was confirmed may be
+    reorganised away.
     """
 
     SCHEDULED = "scheduled"
@@ -186,6 +189,9 @@ class Phase(enum.StrEnum):
     FAILED = "failed"
 
 
+# Each phase is in one of these: on its way out, promised or seen outside, at its end.
+IN_FLIGHT_PHASES = frozenset({Phase.SCHEDULED, Phase.PREPARED, Phase.SUBMITTED})
+AWAITED_PHASES = frozenset({Phase.PENDING, Phase.CONFIRMED})
 TERMINAL_PHASES = frozenset({Phase.FINAL, Phase.FAILED})
 
 

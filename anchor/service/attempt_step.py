@@ -28,7 +28,7 @@ from anchor.errors import (
     StoreError,
     quote_peer,
 )
-from anchor.ports import TERMINAL_PHASES, AnchorBackend, Attempt, Phase, Round
+from anchor.ports import AWAITED_PHASES, TERMINAL_PHASES, AnchorBackend, Attempt, Phase, Round
 from anchor.service.backoff import Backoff
 from anchor.service.clock import Clock
 
@@ -39,7 +39,6 @@ _MAX_WAIT_S: Final = 24 * 3600.0
 _MAX_WAIT_AFTER_RESTART_S: Final = 3600.0
 # A backend that changes nothing and names no time is not asked again sooner.
 _IDLE_WAIT_S: Final = 1.0
-_PATIENT_PHASES: Final = frozenset({Phase.PENDING, Phase.CONFIRMED})
 _PATIENCE: Final = 24
 _PATIENT_WAIT_S: Final = 3600.0
 _PATIENCE_WITH_BUGS: Final = 8
@@ -119,7 +118,7 @@ def _after_error(
 ) -> AttemptStep:
     """Count the failure; ``patience`` is how many are borne in a row, None for any number."""
     failures = attempt.failures + 1
-    if patience is not None and attempt.phase in _PATIENT_PHASES:
+    if patience is not None and attempt.phase in AWAITED_PHASES:
         patience = _PATIENCE
         backoff = replace(backoff, max_s=max(backoff.max_s, _PATIENT_WAIT_S))
     if patience is not None and failures > patience:

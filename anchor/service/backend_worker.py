@@ -21,7 +21,15 @@ from datetime import timedelta
 from typing import Final
 
 from anchor.errors import StoreError
-from anchor.ports import TERMINAL_PHASES, AnchorBackend, Attempt, Phase, Round, RoundStore
+from anchor.ports import (
+    IN_FLIGHT_PHASES,
+    TERMINAL_PHASES,
+    AnchorBackend,
+    Attempt,
+    Phase,
+    Round,
+    RoundStore,
+)
 from anchor.service.anchor_event import AnchorEvent, EventKind
 from anchor.service.attempt_step import AttemptStep, take_step, wait_after_restart_s
 from anchor.service.backoff import Backoff
@@ -38,7 +46,6 @@ OnEvent = Callable[[AnchorEvent], None]
 BeforeFinal = Callable[[Round, Attempt], None]
 """Makes a durable note of an attempt that is about to be stored as final."""
 
-_IN_FLIGHT: Final = frozenset({Phase.SCHEDULED, Phase.PREPARED, Phase.SUBMITTED})
 _STEPS_AT_ONCE: Final = 32
 _POLL_S: Final = 1.0
 
@@ -105,7 +112,7 @@ class BackendWorker:
             LogIntegrityError: the log is not what it was when it was anchored.
         """
         self._retry_now = True
-        if any(opened.attempt.phase in _IN_FLIGHT for opened in self._view.open_attempts):
+        if any(opened.attempt.phase in IN_FLIGHT_PHASES for opened in self._view.open_attempts):
             return "in_flight"
         return self._taker.force()
 
@@ -185,7 +192,7 @@ class BackendWorker:
         return max(0.0, min(waits))
 
     def _in_flight(self) -> bool:
-        return any(slot.attempt.phase in _IN_FLIGHT for slot in self._slots.values())
+        return any(slot.attempt.phase in IN_FLIGHT_PHASES for slot in self._slots.values())
 
     # -- steps -------------------------------------------------------------------------------------
 

@@ -13,7 +13,14 @@ from anchor.errors import (
     ReorgError,
     StoreUnavailableError,
 )
-from anchor.ports import Attempt, Phase, Round
+from anchor.ports import (
+    AWAITED_PHASES,
+    IN_FLIGHT_PHASES,
+    TERMINAL_PHASES,
+    Attempt,
+    Phase,
+    Round,
+)
 from anchor.service.attempt_step import take_step, wait_after_restart_s
 from anchor.service.backoff import Backoff
 from tests.fakes.backends import ScriptedBackend, attestation
@@ -29,6 +36,11 @@ FINAL_ERRORS = [BackendRejectedError("no"), BackendProtocolError("nonsense")]
 def step(answer, attempt=PREPARED, clock=None):
     backend = ScriptedBackend(answers=[answer])
     return take_step(backend, ROUND, attempt, clock=clock or FakeClock(), backoff=BACKOFF)
+
+
+def test_each_phase_is_on_its_way_awaited_or_at_its_end():
+    kinds = IN_FLIGHT_PHASES, AWAITED_PHASES, TERMINAL_PHASES
+    assert sorted(phase for kind in kinds for phase in kind) == sorted(Phase)
 
 
 @pytest.mark.parametrize("error", RETRYABLE, ids=lambda e: type(e).__name__)
