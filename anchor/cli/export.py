@@ -103,6 +103,11 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="why a record is withheld, in your own words (may be repeated)",
     )
+    parser.add_argument(
+        "--allow-leaks",
+        action="store_true",
+        help="go on where something that is withheld is shown by another record or file",
+    )
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
@@ -117,7 +122,8 @@ def run(args: argparse.Namespace, out: Output) -> int:
     if args.pdf_tsa is not None and args.pdf_certificate is None:
         raise UsageError("--pdf-tsa is for a signature", hint="add --pdf-certificate FILE")
     # Loaded first: that the typesetter is not installed is told before any work is done.
-    render = None if args.no_pdf else _renderer(languages, args.font)
+    signed = not args.no_sign
+    render = None if args.no_pdf else _renderer(languages, args.font, signed=signed)
     with Vault.open(args.vault) as vault:
         if vault.size == 0:
             raise UsageError("the vault has no records yet", hint="vestige init begins one")
@@ -142,16 +148,20 @@ def _staged(
     args: argparse.Namespace, vault: Vault, party: Party, signer: Signer | None, out: Output
 ) -> Iterator[tuple[Path, Staged]]:
     """Lay the payload out for the moment; yield its folder and what it holds."""
+    from anchor.cli._leaks import without_leaks
     from anchor.exhibit.export import staging_folder
     from anchor.exhibit.staging import stage
     from anchor.proof.policy import parse_policy
     from anchor.verify.judge import Judge
 
     policy_bytes = _policy_bytes(args.policy)
+    choice = _choice(args, vault)
+    said = {"the name": party.name, "the title": party.title or "", **_reasons(choice)}
+    choice = without_leaks(vault, choice, said, out, allow=args.allow_leaks)
     with staging_folder(args.out) as folder, Progress(out, "reading", vault.size) as progress:
         staged = stage(
             vault,
-            _choice(args, vault),
+            choice,
             party,
             folder / "data",
             judge=Judge(parse_policy(policy_bytes), now=now()),
@@ -252,6 +262,10 @@ def _choice(args: argparse.Namespace, vault: Vault) -> Choice:
     )
 
 
+def _reasons(choice: Choice) -> dict[str, str]:
+    return {f"the reason for record {seq}": text for seq, text in choice.reasons.items()}
+
+
 def _languages(text: str) -> tuple[str, ...]:
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     if not set(found) <= set(_LANGUAGES):
@@ -275,7 +289,7 @@ def _policy_bytes(path: Path | None) -> bytes:
     return load_bytes(Path(named), max_bytes=MAX_POLICY_BYTES, what="policy")
 
 
-def _renderer(languages: tuple[str, ...], fonts: list[Path]) -> RenderPdf:
+def _renderer(languages: tuple[str, ...], fonts: list[Path], *, signed: bool) -> RenderPdf:
     from anchor.exhibit.pdf import FilePictures, render_pdf
 
     def render(payload: Path, target: Path, bundle: bytes) -> None:
@@ -284,6 +298,7 @@ def _renderer(languages: tuple[str, ...], fonts: list[Path]) -> RenderPdf:
                 payload,
                 target,
                 bundle=bundle,
+                signed=signed,
                 languages=languages,
                 font_paths=fonts,
                 draws=draws,

@@ -26,6 +26,7 @@ class Contents:
     Attributes:
         folder: of the payload (``data/``).
         bundle: digest of the bundle, hex.
+        signed: whether a key of the project signs the list of files.
         listing: ``exhibit.json``.
         report: ``report/verification.json``.
         records: those shown, by number.
@@ -37,6 +38,7 @@ class Contents:
 
     folder: Path
     bundle: str
+    signed: bool
     listing: Mapping[str, Any]
     report: Mapping[str, Any]
     records: Mapping[int, Record]
@@ -65,6 +67,18 @@ class Contents:
         return [row for row in self.rows if not row["shown"]]
 
     @property
+    def status(self) -> str:
+        """Return the word for the exhibit as a whole: what nobody signed is not checked."""
+        found = str(self.report["status"])
+        return "not_checked" if found == "verified" and not self.signed else found
+
+    @property
+    def is_test(self) -> bool:
+        """Return whether the policy is one that shows nothing to anybody else."""
+        policy = self.policy()
+        return policy is not None and policy["class"] == "test"
+
+    @property
     def listed(self) -> Mapping[str, Any]:
         """Return what the report says of the records as a list."""
         whole: Mapping[str, Any] = self.report["records"]
@@ -86,6 +100,10 @@ class Contents:
         headline: str | None = verdict["existed_before"]["headline"] if verdict else None
         return headline
 
+    def withheld_of(self, *kinds: str) -> int:
+        """Return how many records of these kinds are withheld."""
+        return sum(row["kind"] in kinds for row in self.stubs)
+
     def bounds(self) -> list[str]:
         """Return the headlines of the records shown that have one, ascending."""
         return sorted(bound for seq in self.records if (bound := self.existed_before(seq)))
@@ -105,7 +123,7 @@ class Contents:
         return None if path is None else self.folder / path
 
 
-def read_contents(folder: Path, bundle: bytes) -> Contents:
+def read_contents(folder: Path, bundle: bytes, *, signed: bool) -> Contents:
     """Read a payload folder that the exporter has just written."""
     listing = json.loads((folder / "exhibit.json").read_bytes())
     report = json.loads((folder / "report" / "verification.json").read_bytes())
@@ -125,4 +143,6 @@ def read_contents(folder: Path, bundle: bytes) -> Contents:
         for choice in choices
         for reference in (*choice.get("chosen", ()), *choice.get("rejected", ()))
     )
-    return Contents(folder, bundle.hex(), listing, report, records, verdicts, enclosed, compared)
+    return Contents(
+        folder, bundle.hex(), signed, listing, report, records, verdicts, enclosed, compared
+    )

@@ -37,6 +37,7 @@ def render_pdf(
     out: Path,
     *,
     bundle: bytes,
+    signed: bool,
     languages: Sequence[str] = ("en",),
     font_paths: Sequence[Path] = (),
     draws: Draws,
@@ -47,6 +48,7 @@ def render_pdf(
         payload: the bag's ``data/``, whole but for the PDF itself.
         out: the file to write; what is there is replaced at once or not at all.
         bundle: the digest that each page carries, 32 bytes.
+        signed: whether a key of the project signs the list of files.
         languages: one part for each, in this order; ``en``, ``zh``.
         font_paths: folders of fonts besides the usual ones.
         draws: draws the pictures (:class:`FilePictures`); a name stands where there is none.
@@ -56,7 +58,7 @@ def render_pdf(
         ConfigError: a font that a language needs is missing.
         BackendError: the typesetter refused the document.
     """
-    contents = read_contents(payload, bundle)
+    contents = read_contents(payload, bundle, signed=signed)
     folders = font_folders(font_paths)
     families = font_families(folders, chinese="zh" in languages)
     with tempfile.TemporaryDirectory(prefix="vestige-pdf-") as name:

@@ -61,6 +61,10 @@ class Words:
         """Return what people call a kind of record."""
         return str(self.texts["kind"].get(kind, kind))
 
+    def role(self, role: str) -> str:
+        """Return what people call the role of a file."""
+        return str(self.texts["role"].get(role, role))
+
     def verdict(self, status: str) -> Line:
         """Return a verdict word as a line of its own."""
         return [self.word(status)]

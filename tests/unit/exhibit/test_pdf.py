@@ -29,6 +29,7 @@ from pyhanko_certvalidator import ValidationContext
 from anchor.errors import ConfigError, UsageError
 from anchor.exhibit.pdf import FilePictures, render_pdf
 from anchor.exhibit.pdf.fonts import CHINESE, font_families
+from anchor.exhibit.pdf.sections.phrases import reason_of
 from anchor.exhibit.pdf.signing import sign_pdf
 from anchor.exhibit.pdf.text import plain, undisplayable
 from anchor.exhibit.pdf.words import LANGUAGES, words_of
@@ -62,6 +63,7 @@ def printed(payload: Payload, pictures: FilePictures) -> Path:
 
 
 def render(folder: Path, out: Path, draws: FilePictures, **options: Any) -> None:
+    options = {"signed": True, **options}
     render_pdf(folder, out, bundle=BUNDLE, font_paths=(FONTS,), draws=draws, **options)
 
 
@@ -163,7 +165,7 @@ def test_the_first_page_says_what_is_proven_and_what_is_not(
         "Asserted by the party, not proven",
         "Not proven by anything here",
         "Authorship, originality",
-        "This policy is of class test",
+        "Test policy: what it verifies shows nothing to anybody else.",
     ):
         assert text in first
 
@@ -227,6 +229,51 @@ def test_it_does_not_claim_completeness_that_was_not_found(
     text = " ".join(pages_of(tmp_path / "out.pdf"))
     assert "The list is not complete: two histories meet" in text
     assert "The list is complete up to" not in text
+
+
+def test_what_nobody_signed_is_not_called_verified(
+    payload: Payload, pictures: FilePictures, tmp_path: Path
+) -> None:
+    render(payload.folder, tmp_path / "out.pdf", pictures, signed=False)
+    first = pages_of(tmp_path / "out.pdf")[0]
+    assert "○ not checked" in first
+    assert "Nobody signed the list of files." in first
+
+
+def test_without_a_date_it_does_not_say_that_nothing_was_added(
+    payload: Payload, pictures: FilePictures, tmp_path: Path
+) -> None:
+    def undate(report: dict[str, Any]) -> None:
+        report["status"] = "pending"
+        for verdict in report["records"]["records"]:
+            verdict.update(existed_before={"headline": None}, status="pending")
+
+    folder = changed(payload, tmp_path / "data", undate)
+    render(folder, tmp_path / "out.pdf", pictures)
+    first = pages_of(tmp_path / "out.pdf")[0]
+    assert "No date is shown yet." in first
+    assert "whoever holds the key could still write another" in first
+    assert "can not have been changed" not in first
+    assert "No outside party has attested" in first
+
+
+def test_a_choice_is_shown_whole_though_part_of_it_is_withheld(
+    printed: Path, payload: Payload
+) -> None:
+    hidden = [
+        record
+        for record in payload.project.records
+        if record.kind.name == "generation" and record.seq % 8 == 0
+    ]
+    text = " ".join(pages_of(printed))
+    assert hidden
+    for record in hidden:
+        assert f"{record.seq}.0: withheld" in text
+    assert "not chosen" in text
+
+
+def test_a_whole_digest_in_a_reason_is_shortened() -> None:
+    assert reason_of(f"block {'ab' * 32} is unknown") == "block abababab… is unknown"
 
 
 def test_the_same_payload_gives_the_same_bytes(

@@ -8,7 +8,6 @@ from typing import Any
 from anchor.exhibit.pdf.blocks import Block, Line, heading, paragraph, table
 from anchor.exhibit.pdf.contents import Contents
 from anchor.exhibit.pdf.sections.phrases import DASH, lag_of, time_of
-from anchor.exhibit.pdf.text import plain
 from anchor.exhibit.pdf.words import Words
 from anchor.formats.encoding import utc_text
 
@@ -55,8 +54,3 @@ def _withheld(row: Mapping[str, Any], words: Words) -> list[Line]:
         [("strong", words("chronology.withheld_plain"))],
         DASH,
     ]  # fmt: skip
-
-
-def reason_of(row: Mapping[str, Any]) -> str:
-    """Return why the party withholds a record, in its own words."""
-    return plain(row.get("reason") or DASH, lines=False)

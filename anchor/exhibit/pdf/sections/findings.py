@@ -17,8 +17,7 @@ from anchor.exhibit.pdf.blocks import (
     table,
 )
 from anchor.exhibit.pdf.contents import Contents
-from anchor.exhibit.pdf.sections.chronology import reason_of
-from anchor.exhibit.pdf.sections.phrases import DASH, family_of, ranges, whole
+from anchor.exhibit.pdf.sections.phrases import DASH, family_of, ranges, reason_of, whole
 from anchor.exhibit.pdf.text import plain
 from anchor.exhibit.pdf.words import Words
 
@@ -47,7 +46,7 @@ def completeness(contents: Contents, words: Words) -> Iterator[Block]:
         yield paragraph(words("completeness.incomplete", reason=plain(listed["reason"])))
     if contents.stubs:
         rows = [
-            [str(row["seq"]), words.kind(row["kind"]), whole(row["digest"]), reason_of(row)]
+            [str(row["seq"]), words.kind(row["kind"]), whole(row["digest"]), _why(row)]
             for row in contents.stubs
         ]
         yield table((0, 3, 0, 5), words.lines("completeness.head"), rows, size=_POINTS)
@@ -56,10 +55,17 @@ def completeness(contents: Contents, words: Words) -> Iterator[Block]:
     yield paragraph(words("completeness.limits"))
 
 
-def method(words: Words) -> Iterator[Block]:
+def _why(row: Mapping[str, Any]) -> str:
+    """Return why the party withholds a record, in its own words."""
+    return plain(row.get("reason") or DASH, lines=False)
+
+
+def method(contents: Contents, words: Words) -> Iterator[Block]:
     """Yield section 6."""
+    families = dict.fromkeys(family_of(row, words) for row in contents.attestations())
+    named = ", ".join(families) or DASH
     yield heading(2, words("method.title"))
-    yield numbered(words.lines("method.steps"))
+    yield numbered(words.lines("method.steps", families=named))
     yield heading(3, words("method.failures"))
     yield table((3, 4, 6), words.lines("method.failures_head"), words.rows("method.failures_rows"))
 
@@ -72,7 +78,7 @@ def report(contents: Contents, words: Words) -> Iterator[Block]:
         "policy": plain(policy["name"], lines=False),
         "sha256": policy["sha256"],
         "class": policy["class"],
-        "status": words(f"word.{contents.report['status']}"),
+        "status": words(f"word.{contents.status}"),
         "statement": plain(contents.listed["statement"], lines=False),
     }
     yield heading(2, words("report.title"))
@@ -111,7 +117,7 @@ def _found(contents: Contents, words: Words) -> Iterator[Block]:
 
 
 def _finding(row: Mapping[str, Any], where: str, words: Words) -> list[Line]:
-    reason = plain(row["reason"], lines=False)
+    reason = reason_of(row["reason"])
     return [row.get("step", DASH), words.verdict(row["status"]), plain(where, lines=False), reason]
 
 

@@ -37,7 +37,7 @@ def work(contents: Contents, words: Words) -> Iterator[Block]:
         rows.append(
             [
                 f"{row['record']}.{number}",
-                entry["role"],
+                words.role(entry["role"]),
                 plain(entry.get("name", DASH), lines=False)[:80],
                 f"{row['size']:,}",
                 whole(row["sha256"]),

@@ -27,12 +27,13 @@ def certifications(contents: Contents, words: Words) -> Iterator[Block]:
     yield paragraph([("small", words("certifications.who"))])
 
 
-def checklist(words: Words) -> Iterator[Block]:
+def checklist(contents: Contents, words: Words) -> Iterator[Block]:
     """Yield section 10."""
     yield heading(2, words("checklist.title"))
     yield paragraph(words("checklist.text"))
     yield table((2, 9, 6), words.lines("checklist.head"), words.rows("checklist.rows"))
-    yield paragraph([("small", words("checklist.note"))])
+    counts = {"shown": len(contents.records), "listed": len(contents.rows)}
+    yield paragraph([("small", words("checklist.note", **counts))])
 
 
 def glossary(words: Words) -> Iterator[Block]:

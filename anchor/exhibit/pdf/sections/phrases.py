@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from anchor.exhibit.pdf.blocks import Line, Run
+from anchor.exhibit.pdf.blocks import Line
 from anchor.exhibit.pdf.text import cut, plain
 from anchor.exhibit.pdf.words import Words
 
 DASH: Final = "–"
 _SHORT_DIGITS: Final = 8
+_DIGEST: Final = re.compile(r"\b(?:0x)?[0-9a-f]{64}\b")
 _DAY_S: Final = 86_400
 _HOUR_S: Final = 3600
 _MINUTE_S: Final = 60
 
 
 def time_of(iso: str | None) -> str:
-    """Return ``2026-11-23 10:02:08``, or a dash."""
-    return DASH if iso is None else iso.replace("T", " ").removesuffix("Z")
+    """Return ``2026-11-23 10:02:08`` without fractions of a second, or a dash."""
+    return DASH if iso is None else iso.replace("T", " ").removesuffix("Z").partition(".")[0]
 
 
 def bound_of(row: Mapping[str, Any], words: Words) -> str:
@@ -51,9 +53,10 @@ def family_of(row: Mapping[str, Any], words: Words) -> str:
     return f"{name}: {by}" if by and family == "evm" else name
 
 
-def short(digest: str) -> Run:
-    """Return the first eight digits and an ellipsis."""
-    return ("mono", f"{digest[:_SHORT_DIGITS]}…")
+def reason_of(text: str) -> str:
+    """Return a verdict's own words on one line, each whole digest in them shortened."""
+    shown = plain(text, lines=False)
+    return _DIGEST.sub(lambda match: f"{match[0][:_SHORT_DIGITS]}…", shown)
 
 
 def whole(digest: str) -> Line:

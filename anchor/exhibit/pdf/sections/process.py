@@ -43,17 +43,25 @@ def process(contents: Contents, words: Words, pictures: Pictures) -> Iterator[Bl
     yield heading(2, words("process.title"))
     yield paragraph(words("process.text"))
     yield from _map(contents, words)
-    for record in contents.records.values():
-        if record.kind.name not in _LEFT_OUT:
-            yield from _Step(contents, words, pictures, record).blocks()
+    for row in contents.rows:
+        if row["kind"] in _LEFT_OUT:
+            continue
+        yield heading(3, f"{row['seq']}  {words.kind(row['kind'])}")
+        if row["shown"]:
+            yield from _Step(contents, words, pictures, contents.records[row["seq"]]).blocks()
+        else:
+            yield paragraph([("soft", words("chronology.withheld_plain"))])
 
 
 def _map(contents: Contents, words: Words) -> Iterator[Block]:
     """Yield which records answer to what courts have asked for."""
     rows = []
     for asked, kinds in words.rows("process.map_rows"):
-        numbers = ranges(record.seq for record in contents.of_kind(*kinds.split()))
-        rows.append([asked, numbers or words("process.map_none")])
+        named = kinds.split()
+        numbers = ranges(record.seq for record in contents.of_kind(*named))
+        withheld = contents.withheld_of(*named)
+        more = f"; {words('process.map_withheld', count=withheld)}" if withheld else ""
+        rows.append([asked, (numbers or words("process.map_none")) + more])
     yield heading(3, words("process.map"))
     yield table((2, 7), words.lines("process.map_head"), rows)
     yield paragraph([("small", words("process.map_note"))])
@@ -72,9 +80,8 @@ class _Step:
         self._fields = record.fields
 
     def blocks(self) -> Iterator[Block]:
-        """Yield its heading, its words, its settings, and its pictures."""
+        """Yield its words, its settings, and its pictures."""
         words, record = self._words, self._record
-        yield heading(3, f"{record.seq}  {words.kind(record.kind.name)}")
         yield from self._sources()
         yield from self._instruction()
         for name in _TOLD:
@@ -131,19 +138,25 @@ class _Step:
         among = len(chosen) + len(rejected)
         text = self._words("process.chosen", chosen=", ".join(chosen), among=among)
         yield paragraph(text)
-        cells = [
-            cell
-            for reference in sorted((*chosen, *rejected), key=_place)
-            if (cell := self._referred(reference, chosen=reference in chosen)) is not None
-        ]
-        if cells:
-            yield sheet(cells[:SHEET_PICTURES])
+        references = sorted((*chosen, *rejected), key=_place)
+        cells = [self._referred(each, chosen=each in chosen) for each in references]
+        yield sheet(cells[:SHEET_PICTURES])
 
-    def _referred(self, reference: str, *, chosen: bool) -> Cell | None:
+    def _referred(self, reference: str, *, chosen: bool) -> Cell:
+        """Return what was chosen among, withheld or not: a choice is never shown in part."""
         seq, number = _place(reference)
         record = self._contents.records.get(seq)
         entry = record.files.get(number) if record else None
-        return None if entry is None else self._cell(seq, number, entry, chosen=chosen)
+        if entry is None:
+            words, mark = self._words, self._mark(chosen=chosen)
+            text = words("process.not_shown", reference=reference)
+            return Cell(None, text, text, [text, mark], chosen)
+        return self._cell(seq, number, entry, chosen=chosen)
+
+    def _mark(self, *, chosen: bool) -> Run:
+        if chosen:
+            return ("strong", f"  {self._words('process.is_chosen')}")
+        return ("soft", f"  {self._words('process.not_chosen')}")
 
     def _files(self) -> Iterator[Block]:
         files = self._record.files.items()
@@ -161,13 +174,14 @@ class _Step:
         return bool(self._contents.compared & {str(seq), f"{seq}.{number}"})
 
     def _cell(
-        self, seq: int, number: int, entry: Mapping[str, Any], *, chosen: bool = False
+        self, seq: int, number: int, entry: Mapping[str, Any], *, chosen: bool | None = None
     ) -> Cell:
+        """Return the cell of a file; ``chosen`` is None where there was no choice."""
         words = self._words
-        name = plain(entry.get("name") or entry["role"], lines=False)[:60]
+        name = plain(entry.get("name") or words.role(entry["role"]), lines=False)[:60]
         caption: list[Run] = [words("process.caption", seq=seq, number=number)]
-        if chosen:
-            caption.append(("strong", f"  {words('process.is_chosen')}"))
+        if chosen is not None:
+            caption.append(self._mark(chosen=chosen))
         enclosed = self._contents.file_of(seq, number)
         missing = "process.no_picture" if enclosed else "process.not_enclosed"
         return Cell(
@@ -175,7 +189,7 @@ class _Step:
             words("process.picture_alt", seq=seq, number=number, name=name),
             words(missing, name=name),
             caption,
-            chosen,
+            bool(chosen),
         )
 
 

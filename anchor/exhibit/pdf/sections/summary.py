@@ -20,7 +20,7 @@ from anchor.exhibit.pdf.blocks import (
 )
 from anchor.exhibit.pdf.contents import Contents
 from anchor.exhibit.pdf.pictures import Pictures
-from anchor.exhibit.pdf.sections.phrases import bound_of, family_of, time_of, told
+from anchor.exhibit.pdf.sections.phrases import bound_of, family_of, reason_of, time_of, told
 from anchor.exhibit.pdf.text import plain
 from anchor.exhibit.pdf.words import Words
 
@@ -30,13 +30,14 @@ _REASONS = 4
 def summary(contents: Contents, words: Words, pictures: Pictures) -> Iterator[Block]:
     """Yield the page of summary."""
     yield heading(1, words("summary.title", name=contents.name))
-    yield sentence(_lead(contents, words), words.word(contents.report["status"]))
+    yield sentence(_lead(contents, words), words.word(contents.status))
+    yield from _doubts(contents, words)
     picture = pictures.of_record(contents.main)
     about = [
         paragraph(_range(contents, words)),
         paragraph([("soft", words("summary.work"))]),
         party(told(contents.listing["title"], 0, words, 200)),
-        paragraph([("soft", words("summary.what_text"))]),
+        paragraph([("soft", words(_what(contents)))]),
     ]
     if picture is None:
         yield from about
@@ -55,6 +56,18 @@ def summary(contents: Contents, words: Words, pictures: Pictures) -> Iterator[Bl
         ],
     )
     yield from _ladder(contents, words)
+
+
+def _doubts(contents: Contents, words: Words) -> Iterator[Block]:
+    """Yield what takes something from the sentence, right below it."""
+    if contents.is_test:
+        yield paragraph([("doubt", words("summary.test_policy"))])
+    if not contents.signed:
+        yield paragraph([("doubt", words("summary.unsigned"))])
+
+
+def _what(contents: Contents) -> str:
+    return "summary.what_text" if contents.bounds() else "summary.what_undated"
 
 
 def _lead(contents: Contents, words: Words) -> str:
@@ -88,9 +101,10 @@ def _list(title: str, items: list[str]) -> Iterator[Block]:
 def _proven(contents: Contents, words: Words) -> list[str]:
     """Return what is proven, each only where it is."""
     listed = contents.listed
-    items = [words("summary.proven_exist")] if contents.bounds() else []
+    dated = bool(contents.bounds())
+    items = [words("summary.proven_exist")] if dated else []
     if listed["complete_up_to"] is not None:
-        items.append(words("summary.proven_order"))
+        items.append(words("summary.proven_order" if dated else "summary.proven_undated"))
         counts = {"seq": listed["complete_up_to"], "withheld": listed["withheld_records"]}
         items.append(words("summary.proven_complete", **counts))
     key = _first_key(contents)
@@ -115,12 +129,12 @@ def _all_signed(contents: Contents) -> bool:
 
 def _not_checked(contents: Contents, words: Words) -> list[str]:
     left = [
-        plain(row["reason"], lines=False)
+        reason_of(row["reason"])
         for row in (*contents.attestations(), *_findings(contents))
         if row["status"] == "not_checked"
     ]
     promised = sum(row["status"] == "pending" for row in contents.attestations())
-    items = []
+    items = [] if contents.signed else [words("summary.unsigned")]
     if left:
         reasons = list(dict.fromkeys(left))
         told_of = "; ".join(reasons[:_REASONS]) + ("; …" if len(reasons) > _REASONS else "")
@@ -150,13 +164,11 @@ def _ladder(contents: Contents, words: Words) -> Iterator[Block]:
     yield table((3, 4, 2, 6), head, rows)
     policy = verdict["policy"]
     text = words("summary.policy", name=plain(policy["name"]), sha256=policy["sha256"])
-    if policy["class"] == "test":
-        text += " " + words("summary.test_policy")
     yield paragraph([("small", text)])
 
 
 def _trust(row: Mapping[str, Any]) -> str:
-    return plain(row["trust"] if row["status"] == "verified" else row["reason"], lines=False)
+    return reason_of(row["trust"] if row["status"] == "verified" else row["reason"])
 
 
 def _not_before(verdict: Mapping[str, Any], words: Words) -> list[Line]:
@@ -167,4 +179,4 @@ def _not_before(verdict: Mapping[str, Any], words: Words) -> list[Line]:
     best = max(beacons, key=lambda each: each["not_before"] or "")
     bound = time_of(best["not_before"])
     shown = "–" if best["not_before"] is None else words("common.utc", time=bound)
-    return [name, shown, words.verdict(best["status"]), plain(best["trust"] or best["reason"])]
+    return [name, shown, words.verdict(best["status"]), reason_of(best["trust"] or best["reason"])]
