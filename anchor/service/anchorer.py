@@ -48,7 +48,12 @@ _CHORES_EVERY_S: Final = 1.0
 
 
 class Anchorer:
-    """The batcher.
+    """Runs the rounds of every backend: one root is stamped for all the digests under it.
+
+    Reading order: :mod:`anchor.service.round_taker` (when there is a round, and of which root),
+    :mod:`anchor.service.backend_worker` (how it is carried forward and stored),
+    :mod:`anchor.service.attempt_step` (what one step may return), then this, which gives each
+    backend a thread and shows the whole.
 
     Args:
         log_tree: returns the newest committed tree, quickly; from any thread.
@@ -85,7 +90,7 @@ class Anchorer:
         jitter = jitter or SystemRandom().random
         self._clock = clock or SystemClock()
         self._rounds = rounds
-        self._told = on_event
+        self._listener = on_event
         self._final = threading.Condition()
         self._stopped = threading.Event()
         self._retry = Backoff(settings.retry_base_s, settings.retry_max_s, jitter)
@@ -334,7 +339,7 @@ class Anchorer:
                 with self._final:
                     self._final.notify_all()
         try:
-            self._told(event)
+            self._listener(event)
         except Exception as exc:  # noqa: BLE001 - a listener must not stop the rounds
             self._report.note_trouble("listener", exc)
         else:

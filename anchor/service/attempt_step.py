@@ -73,7 +73,7 @@ def take_step(
     """
     try:
         returned = backend.advance(round_, attempt)
-        after = _believed(returned, round_)
+        after = _checked_attempt(returned, round_)
     except LogIntegrityError:
         raise
     except BackendError as exc:
@@ -130,32 +130,32 @@ def _after_error(
     return AttemptStep(waiting, wait_s, outcome, note)
 
 
-def _believed(returned: object, round_: Round) -> Attempt:
+def _checked_attempt(returned: object, round_: Round) -> Attempt:
     """Return the attempt if it can be one of this round; BackendProtocolError if not."""
     if not isinstance(returned, Attempt):
-        raise _lie(f"returned {type(returned).__name__}, wanted an attempt")
+        raise _protocol_error(f"returned {type(returned).__name__}, wanted an attempt")
     if not isinstance(returned.phase, Phase):
-        raise _lie(f"phase {returned.phase!r} is none of the phases")
+        raise _protocol_error(f"phase {returned.phase!r} is none of the phases")
     for attestation in returned.attestations:
         _require_attestation(attestation, round_)
     if returned.phase is Phase.FINAL and not returned.attestations:
-        raise _lie("said final without any evidence")
+        raise _protocol_error("said final without any evidence")
     if any(t is not None and t.tzinfo is None for t in (returned.retry_at, returned.expected_at)):
-        raise _lie("gave a time without its zone")
+        raise _protocol_error("gave a time without its zone")
     try:
         json.dumps([returned.data, returned.attestations, returned.note], allow_nan=False)
     except (TypeError, ValueError) as exc:
-        raise _lie(f"returned what JSON cannot hold: {exc}") from exc
+        raise _protocol_error(f"returned what JSON cannot hold: {exc}") from exc
     return returned
 
 
 def _require_attestation(attestation: Any, round_: Round) -> None:
     if not isinstance(attestation, dict) or not isinstance(attestation.get("kind"), str):
-        raise _lie("returned an attestation without a kind")
+        raise _protocol_error("returned an attestation without a kind")
     wanted = round_.root_hash.hex()
     if attestation.get("root_hash") != wanted:
-        raise _lie(f"returned an attestation that is not for root hash {wanted}")
+        raise _protocol_error(f"returned an attestation that is not for root hash {wanted}")
 
 
-def _lie(message: str) -> BackendProtocolError:
+def _protocol_error(message: str) -> BackendProtocolError:
     return BackendProtocolError(f"the backend {message}", code="backend.protocol.attempt")
