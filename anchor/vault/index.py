@@ -181,6 +181,10 @@ class Index:
         """Return the SHA-256 of every content recorded, each once."""
         return [row[0] for row in self._all("SELECT DISTINCT sha256 FROM file")]
 
+    def digests(self) -> list[bytes]:
+        """Return the digest of every record, in order."""
+        return [row[0] for row in self._all("SELECT digest FROM record ORDER BY seq")]
+
     def counts(self) -> dict[str, int]:
         """Return how many records there are of each kind."""
         return dict(self._all("SELECT kind, count(*) FROM record GROUP BY kind ORDER BY kind"))

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from anchor import limits
 from anchor.client.local_file import load_bytes
-from anchor.errors import FormatError, NotFoundError
+from anchor.errors import FormatError, NotFoundError, VerificationError
 from anchor.formats.encoding import utc_text
 from anchor.proof.codec import parse_proof
 from anchor.proof.policy import Policy
@@ -34,14 +34,15 @@ class ProofJudge:
             seq: of the record.
             version: time and size of the proof's file, to be remembered with the outcome.
         """
-        path, entry = self._vault.layout.proof(seq), self._vault.index.entry(seq)
+        path = self._vault.layout.proof(seq)
         try:
             proof = parse_proof(load_bytes(path, max_bytes=limits.MAX_PROOF_BYTES, what="proof"))
-        except (FormatError, NotFoundError) as error:
+            digest = self._vault.read(seq).digest
+        except (FormatError, NotFoundError, VerificationError) as error:
             return _false(seq, version, error.message)
-        if entry is None or proof.digest != entry.digest:
+        if proof.digest != digest:
             return _false(seq, version, "the proof is of another digest than the record's")
-        verdict = self._judge.verify_proof(proof, file_digest=entry.digest)
+        verdict = self._judge.verify_proof(proof, file_digest=digest)
         head = verdict.headline
         statuses = {row.status for row in verdict.rows}
         return ProofState(

@@ -1,8 +1,9 @@
 """The queue: records without a proof are sent, proofs that can grow are upgraded.
 
 The queue is the absence of files, so nothing can be lost from it: a record is queued until its
-proof is there. What was sent twice has one place in the log. One process sends at a time; another
-one finds that it has nothing to do. A proof is only written after its receipt was verified
+proof is there. What is sent is the digest of the record's own file, never what the index holds for
+it. What was sent twice has one place in the log. One process sends at a time; another one finds
+that it has nothing to do. A proof is only written after its receipt was verified
 (:mod:`anchor.client.stamping`), and only replaced by one that says more.
 """
 
@@ -127,16 +128,20 @@ class Sender:
 
     def _queue(self) -> list[int]:
         self._vault.refresh()
+        self._vault.mend_index()
         return scan_proofs(self._vault).queued(self._vault.size)
 
     def _submit(self, numbers: Sequence[int]) -> Iterator[tuple[int, VestigeError | None]]:
-        wanted = set(numbers)
         items, by_path = [], {}
-        for entry in self._vault.index.entries(from_seq=numbers[0]):
-            if entry.seq in wanted:
-                path = self._vault.layout.proof(entry.seq)
-                by_path[path] = entry.seq
-                items.append(Stampable(None, path, entry.digest, None))
+        for seq in numbers:
+            try:
+                digest = self._vault.chained(seq).digest
+            except VestigeError as error:
+                yield seq, error
+                continue
+            path = self._vault.layout.proof(seq)
+            by_path[path] = seq
+            items.append(Stampable(None, path, digest, None))
         for stamped in Stamper(self._service, self._logs).submit(items):
             yield by_path[stamped.proof_path], stamped.error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -169,6 +170,35 @@ def test_a_service_that_goes_away_while_proofs_are_upgraded_ends_it(project: Pro
             sending.upgrade()
     after = {path.name: path.read_bytes() for path in project.vault.layout.proofs.iterdir()}
     assert after == before
+
+
+@pytest.mark.parametrize("rows", ["seq = 1", "seq = 3", "seq >= 0"])
+def test_an_index_that_somebody_changed_sends_no_other_digest(project: Project, real, rows: str):
+    """What is sent is what the record files hold; the index is made anew."""
+    client, _ = real
+    for text in "abc":
+        project.note(text)
+    with sqlite3.connect(project.vault.layout.index) as db:
+        db.execute(f"UPDATE record SET digest = zeroblob(32) WHERE {rows}")
+    db.close()
+    done = sender(project, client).send()
+    assert (done.sent, done.queued, done.failures) == ((0, 1, 2, 3), 0, ())
+    for seq in range(4):
+        digest = project.vault.read(seq).digest
+        assert proof_of(project, seq).digest == digest
+        assert project.vault.index.entry(seq).digest == digest
+
+
+def test_a_record_that_was_exchanged_is_not_sent_and_the_others_are(project: Project, real):
+    client, _ = real
+    for text in "abc":
+        project.note(text)
+    path = project.vault.layout.record(1)
+    path.chmod(0o644)
+    path.write_bytes(project.vault.layout.record(2).read_bytes())
+    done = sender(project, client).send()
+    assert (done.sent, done.queued) == ((0, 2, 3), 1)
+    assert [(seq, error.code) for seq, error in done.failures] == [(1, "vault.chain_broken")]
 
 
 # -- what proofs show ------------------------------------------------------------------------------

@@ -188,6 +188,16 @@ def test_a_false_edge_of_the_tree_is_never_signed(project: Project, edge: bytes)
     project.assert_sound()
 
 
+def test_an_index_whose_last_row_was_changed_is_made_anew_when_it_is_opened(project: Project):
+    project.note("one")
+    project.vault.close()
+    with sqlite3.connect(project.vault.layout.index) as db:
+        db.execute("UPDATE record SET digest = zeroblob(32) WHERE seq = 1")
+    db.close()
+    with Vault.open(project.work) as vault:
+        assert vault.index.entry(1).digest == vault.read(1).digest
+
+
 def test_an_index_of_another_vault_is_not_believed(begin):
     first, second = begin("first"), begin("second")
     for number in range(3):
