@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from anchor.cli import export
+from anchor.records.record import parse_record
 from anchor.vault import Vault
 from tests import exhibits
+from tests.parts import image_files
 from tests.unit.vault.conftest import FakeKeyring
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -308,3 +310,56 @@ def test_without_the_typesetter_the_extra_is_named_and_nothing_is_left(run, work
     assert "vestige[exhibit]" in ran.err
     assert [path.name for path in work.iterdir() if "exhibit" in path.name] == []
     assert run("export", "--no-pdf").status == 0
+
+
+# -- what is withheld and shown all the same -------------------------------------------------------
+
+
+@pytest.fixture
+def repeated(run, work) -> Path:
+    """Prompts 5 and 6, the second with a difference; 7 is a picture that tells of the first."""
+    secret = "a dragon for the client ACME"
+    for words in (secret, "a dragon in the morning light"):
+        assert run("prompt", words).status == 0
+    picture = image_files.png(image_files.ztext("Comment", secret.encode()))
+    (work / "told.png").write_bytes(picture)
+    assert run("add", "told.png").status == 0
+    return work
+
+
+@pytest.mark.parametrize("words", [("--withhold", "5"), ("--hide", "5:positive")])
+def test_what_stands_elsewhere_too_is_named_and_nothing_is_written(run, repeated, words):
+    ran = run("export", "--no-pdf", *words)
+    assert ran.status == 2
+    assert "record 5, positive is withheld and stands in" in ran.err
+    assert "what stands in the file of record 7, file.0" in ran.err
+    assert "add --no-files 7, or --allow-leaks" in ran.err
+    assert list(repeated.glob("*.zip")) == []
+    assert exported(run, *words, "--allow-leaks")["path"] == "cats.exhibit.zip"
+
+
+def test_what_the_hint_says_withholds_it(run, repeated):
+    ran = run("export", "--no-pdf", "--withhold", "5", "--no-files", "7")
+    assert ran.status == 0, ran.err
+    assert "the difference is hidden too in record 6" in ran.err
+    with zipfile.ZipFile("cats.exhibit.zip") as file:
+        shown = [parse_record(file.read(name)) for name in file.namelist() if "sdjwt" in name]
+    assert "ACME" not in json.dumps([record.fields for record in shown])
+    assert "positive" in next(record for record in shown if record.seq == 6).fields
+
+
+def test_a_plain_text_file_that_repeats_a_note(run, work):
+    (work / "letter.txt").write_text("they asked for\nthe blue zanzibar edition, at once")
+    assert run("note", "The blue Zanzibar edition").status == 0
+    assert run("add", "letter.txt", "--as", "reference").status == 0
+    ran = run("export", "--no-pdf", "--withhold", "5")
+    assert ran.status == 2
+    assert "record 6, file.0" in ran.err
+    assert run("export", "--no-pdf", "--withhold", "5,6").status == 0
+
+
+def test_the_exhibit_s_own_name_and_title(run, work):
+    assert run("note", "the ACME dragon").status == 0
+    ran = run("export", "--no-pdf", "--withhold", "5", "--title", "For the ACME dragon")
+    assert ran.status == 2
+    assert "stands in the title" in ran.err
