@@ -10,6 +10,7 @@ What this deliberately does not do: retry. The anchorer calls again.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -107,7 +108,8 @@ class BoundedHttp:
             raise _translated(host, exc) from exc
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as exc:
             raise BackendUnavailableError(
-                f"{host} did not answer: {_reason(exc)}", code="backend.unavailable.network"
+                f"{host} did not answer: {connection_trouble(exc)}",
+                code="backend.unavailable.network",
             ) from exc
 
     def close(self) -> None:
@@ -136,6 +138,16 @@ def base_url(text: str, key: str) -> str:
     return text.rstrip("/")
 
 
+def connection_trouble(error: BaseException) -> str:
+    """Return why a connection failed, for a sentence: the system's words, or better ones."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return "its name cannot be found (no network?)"
+        cause = cause.__cause__
+    return quote_peer(str(error)) or type(error).__name__
+
+
 def _translated(
     host: str, exc: httpx.RemoteProtocolError
 ) -> BackendProtocolError | BackendUnavailableError:
@@ -148,7 +160,3 @@ def _translated(
     return BackendProtocolError(
         f"{host} does not speak HTTP: {quote_peer(text)}", code="backend.protocol.http"
     )
-
-
-def _reason(exc: Exception) -> str:
-    return quote_peer(str(exc)) or type(exc).__name__

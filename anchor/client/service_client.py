@@ -19,11 +19,11 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 
 from anchor.backends.address import shown_address
-from anchor.backends.bounded_http import base_url
+from anchor.backends.bounded_http import base_url, connection_trouble
 from anchor.client import call as calls
 from anchor.client.call import Call, Reply, SubmittedDigests, log_key_of, read_reply
 from anchor.client.problem import RETRIED_STATUSES, error_of, retry_after_s
-from anchor.errors import BackendProtocolError, BackendUnavailableError, quote_peer
+from anchor.errors import BackendProtocolError, BackendUnavailableError
 from anchor.formats.ots.codec import DetachedTimestamp
 from anchor.formats.tlog_proof import TlogProof
 from anchor.proof.codec import ProofReader
@@ -210,7 +210,7 @@ def lower(headers: httpx.Headers) -> dict[str, str]:
 
 def unreachable(url: str, error: Exception) -> BackendUnavailableError:
     """Return the error for a service that did not answer."""
-    reason = quote_peer(str(error)) or type(error).__name__
+    reason = connection_trouble(error)
     return BackendUnavailableError(
         f"{url} does not answer: {reason}",
         code="backend.unavailable.network",

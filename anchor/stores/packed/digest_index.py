@@ -321,14 +321,14 @@ class DigestIndex:
             try:
                 self._load(tree_size)
             except FileNotFoundError as exc:
-                # Not written yet; or the writer beside this reader has just merged it away.
-                problem: Exception = exc
+                problem: Exception = exc  # not written yet; or merged away by the writer beside us
             except (OSError, ValueError, KeyError, TypeError) as exc:
                 problem = exc
                 break
             else:
                 return
-        _log.info("digest index is built from the entries: %s", problem)
+        absent = not (self._folder / _MANIFEST).exists()
+        _log.info("digest index: %s, built from the log", "none yet" if absent else problem)
 
     def _load(self, tree_size: int) -> None:
         manifest: dict[str, Any] = json.loads((self._folder / _MANIFEST).read_bytes())

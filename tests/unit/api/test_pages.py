@@ -310,12 +310,6 @@ def test_the_page_of_a_digest_is_a_ladder_from_the_log_to_bitcoin(anchored):
     assert all(time["datetime"].endswith("Z") for time in reader.having("time"))
 
 
-def test_an_expected_time_that_has_passed_is_no_promise_any_more():
-    now = datetime.now(UTC)
-    assert words.expected(now + timedelta(minutes=1)) == "expected by "
-    assert words.expected(now - timedelta(minutes=1)) == "was expected by "
-
-
 def test_what_is_not_there_yet_is_expected_and_not_left_out(anchored):
     anchored.service.anchorer.stop(5)
     anchored.client.submit(DIGEST)

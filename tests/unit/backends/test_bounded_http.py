@@ -47,6 +47,19 @@ def http() -> Iterator[BoundedHttp]:
     made.close()
 
 
+def test_a_name_that_cannot_be_found_is_told_in_plain_words() -> None:
+    def unknown(request: httpx.Request) -> httpx.Response:
+        cause = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        raise httpx.ConnectError(str(cause)) from cause
+
+    http = BoundedHttp(timeout_s=2, transport=httpx.MockTransport(unknown))
+    with pytest.raises(BackendUnavailableError) as caught:
+        http.send("GET", "http://nowhere.invalid/", max_bytes=4)
+    assert caught.value.message == (
+        "nowhere.invalid did not answer: its name cannot be found (no network?)"
+    )
+
+
 def test_status_and_body(http, raw_server) -> None:
     url = raw_server(b"HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\n\x1bok\n")
     answer = http.send("GET", url, max_bytes=4)
