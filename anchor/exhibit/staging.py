@@ -44,6 +44,7 @@ from anchor.exhibit.layout import (
 )
 from anchor.exhibit.limits_text import limits_texts
 from anchor.exhibit.listing import ListedFile, ListedRecord, Listing
+from anchor.exhibit.policy_copy import policy_copy
 from anchor.exhibit.readme_text import readme_text
 from anchor.exhibit.sentences import sentences_of
 from anchor.formats.encoding import utc_text
@@ -165,7 +166,7 @@ class _Stager:
         verdict = judge_records(self._items, judge)
         self._write(LISTING, listing.to_bytes())
         self._write(REPORT, _json(_report(listing, verdict, judge.policy)))
-        self._write(POLICY, policy_bytes)
+        self._write(POLICY, policy_copy(policy_bytes))
         anchors = anchor_files(self._records, self._proofs, self._policy)
         for anchor in anchors:
             self._write(anchor.path, anchor.data)
