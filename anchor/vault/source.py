@@ -2,7 +2,8 @@
 
 * A symbolic link is followed only where it leads to somewhere in the working folder; one that
   leaves it, and any link outside, is refused: whoever may drop a link into a watched folder would
-  otherwise have any file of the person recorded, and later disclosed.
+  otherwise have any file of the person recorded, and later disclosed. What is opened is the path
+  that was looked at, part by part, so that a folder swapped for a link in between is not followed.
 * What is not a regular file is never opened in a way that could wait for ever.
 * Files of a vault are not recorded.
 * The name kept is the one below the working folder, or the last part of any other path: where a
@@ -62,7 +63,7 @@ def open_source(path: Path, layout: Layout, *, allow_empty: bool = False) -> Ite
     for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_BINARY", "O_CLOEXEC"):
         flags |= getattr(os, name, 0)
     with translated(path):
-        descriptor = os.open(real, flags)
+        descriptor = _opened(real, flags)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -76,6 +77,26 @@ def open_source(path: Path, layout: Layout, *, allow_empty: bool = False) -> Ite
         yield Source(path, recorded_name(real, layout), descriptor, status)
     finally:
         os.close(descriptor)
+
+
+def _opened(real: Path, flags: int) -> int:
+    """Open a path without symbolic links, each part in the folder that was opened before it.
+
+    A folder that takes a link's place after the path was resolved is not gone through: the open
+    fails, as it does where the file vanished.
+    """
+    if os.open not in os.supports_dir_fd or not hasattr(os, "O_NOFOLLOW"):
+        return os.open(real, flags)
+    way = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    folder = os.open(real.anchor, way)
+    try:
+        for part in real.parts[1:-1]:
+            below = os.open(part, way, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        return os.open(real.name or ".", flags, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def recorded_name(real: Path, layout: Layout) -> str:

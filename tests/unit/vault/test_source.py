@@ -69,6 +69,32 @@ def test_a_link_that_leaves_the_folder_is_refused(layout: Layout, tmp_path: Path
     assert caught.value.code == "file.link_leaves"
 
 
+@pytest.mark.parametrize("depth", ["a", "a/b", "a/b/c"])
+def test_a_folder_that_becomes_a_link_after_it_was_looked_at_is_not_followed(
+    layout: Layout, tmp_path: Path, monkeypatch, depth: str
+):
+    outside = tmp_path / "home"
+    inside = layout.work / "a" / "b" / "c"
+    inside.mkdir(parents=True)
+    rest = Path("a/b/c").relative_to(depth)
+    (outside / rest).mkdir(parents=True)
+    (inside / "cat.png").write_bytes(b"cat")
+    (outside / rest / "cat.png").write_bytes(b"secret")
+    realpath = os.path.realpath
+
+    def swapping(path, **more):
+        real = realpath(path, **more)
+        if Path(real).name == "cat.png" and not (tmp_path / "kept").exists():
+            (layout.work / depth).rename(tmp_path / "kept")
+            (layout.work / depth).symlink_to(outside)
+        return real
+
+    monkeypatch.setattr(os.path, "realpath", swapping)
+    with pytest.raises(StoreError), open_source(inside / "cat.png", layout):
+        pass
+    assert (tmp_path / "kept").exists()
+
+
 def test_the_working_folder_may_be_reached_by_a_link(layout: Layout, tmp_path: Path):
     (layout.work / "cat.png").write_bytes(b"cat")
     (tmp_path / "alias").symlink_to(layout.work)
