@@ -213,6 +213,7 @@ class Desk:
         self._args = args
         self._out = out
         self.vault = Vault.open(args.vault)
+        self.vault.objects.tell_mended = self._mended
         self.link = Link(vault_server(args, self.vault), offline=args.offline)
 
     def __enter__(self) -> Self:
@@ -221,6 +222,12 @@ class Desk:
     def __exit__(self, *_exc: object) -> None:
         self.link.close()
         self.vault.close()
+
+    def _mended(self, path: Path) -> None:
+        self._out.warn(
+            f"{path} no longer held what was recorded; the same bytes came again and are there now",
+            "the disk may be failing: vestige rebuild --originals reads the others",
+        )
 
     def recorder(self, vault: Vault, signer: Signer) -> Recorder:
         """Return a recorder with this desk's beacons."""

@@ -3,7 +3,8 @@
 A file is cloned where the file system can (btrfs, XFS, APFS through the kernel's clone call: no
 bytes are copied, and the clone is a snapshot), else copied, in blocks of 1 MiB, hashed on the way.
 It is never hard-linked: a program that edits the original in place would change what was recorded
-(``docs/adr/0005-vault.md``). The same content is kept once.
+(``docs/adr/0005-vault.md``). The same content is kept once: where its name is taken, what is there
+is read again before the new bytes are dropped.
 
 A file that changes while it is read is refused; nothing of it stays.
 
@@ -69,14 +70,20 @@ class KeptObject:
 
 
 class ObjectStore:
-    """The originals of one vault; safe for threads and processes."""
+    """The originals of one vault; safe for threads and processes.
+
+    Attributes:
+        tell_mended: told the path of an original that no longer held the bytes of its name, when
+            the right bytes came again and took its place.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self.tell_mended: Callable[[Path], None] = lambda _path: None
 
     def keeping(self) -> Keeping:
         """Return a batch of originals that are made durable together."""
-        return Keeping(self._layout)
+        return Keeping(self._layout, self.tell_mended)
 
     def keep(self, source: Source) -> KeptObject:
         """Keep a file; durable on return.
@@ -139,8 +146,9 @@ class Keeping:
     files stay open until they are flushed, up to 256 of them.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, tell_mended: Callable[[Path], None]) -> None:
         self._layout = layout
+        self._tell_mended = tell_mended
         self._mutex = threading.Lock()
         self._unnamed: dict[bytes, _Unnamed] = {}
         self._open: list[_Unnamed] = []
@@ -238,9 +246,24 @@ class Keeping:
         try:
             give_name(item.path, path)
         except FileExistsError:
-            if path.stat().st_size != item.kept.size:
+            if not _holds(path, item.kept):
                 item.path.replace(path)  # what is there is not what its name says
+                self._tell_mended(path)
             discard(item.path)
+
+
+def _holds(path: Path, kept: KeptObject) -> bool:
+    """Return whether the bytes under a name are those that are to be kept; reads them all."""
+    hasher = hashlib.sha256()
+    try:
+        with path.open("rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size != kept.size:
+                return False
+            while block := file.read(_BLOCK_BYTES):
+                hasher.update(block)
+    except OSError:
+        return False  # a disk that no longer gives the bytes back has not kept them
+    return hasher.digest() == kept.sha256
 
 
 # -- copying ---------------------------------------------------------------------------------------

@@ -352,6 +352,19 @@ def test_the_same_content_is_recorded_once_unless_it_is_meant(run, work: Path):
     assert kinds(work)[-1] == "generation"
 
 
+def test_a_rotten_original_is_put_right_and_said(run, work: Path):
+    path = image(work, "one.png")
+    assert run("add", "one.png").status == 0
+    with Vault.open(work) as vault:
+        there = vault.objects.path(bytes.fromhex(record(work).files[0]["sha256"]))
+    there.chmod(0o644)
+    there.write_bytes(bytes(path.stat().st_size))
+    ran = run("add", "one.png")
+    assert "no longer held what was recorded" in ran.err
+    assert there.read_bytes() == path.read_bytes()
+    assert run("rebuild", "--originals").status == 0
+
+
 def test_the_outputs_of_one_run_are_one_record(run, work: Path):
     for number in range(3):
         image(work, f"{number}.png")

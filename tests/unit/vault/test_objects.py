@@ -183,6 +183,23 @@ def test_an_original_that_is_cut_short_is_put_right_when_its_file_comes_again(la
     assert ObjectStore(layout).verify(kept.sha256) == 13
 
 
+def test_an_original_that_rotted_is_put_right_when_its_file_comes_again(layout: Layout):
+    """Bytes of another content and the same length: only reading tells."""
+    told: list[Path] = []
+    store = ObjectStore(layout)
+    store.tell_mended = told.append
+    kept = store.keep_bytes(b"the whole cat")
+    there = store.path(kept.sha256)
+    store.keep_bytes(b"the whole cat")
+    assert told == []
+    there.chmod(0o644)
+    there.write_bytes(b"the rotten ca")
+    store.keep_bytes(b"the whole cat")
+    assert there.read_bytes() == b"the whole cat"
+    assert told == [there]
+    assert scratch(layout) == []
+
+
 def test_a_changed_original_is_found_out(layout: Layout):
     kept = ObjectStore(layout).keep_bytes(b"cat")
     there = ObjectStore(layout).path(kept.sha256)
