@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from anchor.stores.packed.digest_key import SEED_BYTES, DigestKey
 from anchor.stores.packed.disk import Disk, translated_errors
 from anchor.stores.packed.index_run import IndexRun
+from anchor.stores.packed.merge_plan import next_merge
 from anchor.stores.packed.packed_file import RECORD_BYTES, PackedFile
 
 _log = logging.getLogger(__name__)
@@ -235,7 +236,7 @@ class DigestIndex:
         """Add the committed leaves that are missing, if any; whoever adds calls it, nobody else."""
         while self._add_next(tree_size):
             pass
-        if _next_merge(self._runs, self._file_keys) is not None:
+        if self._due() is not None:
             self._start()
 
     def _append_run(self, run: IndexRun) -> None:
@@ -272,7 +273,7 @@ class DigestIndex:
                 self._wake.wait_for(lambda: self._closing or self._due() is not None)
 
     def _due(self) -> tuple[int, bool] | None:
-        return _next_merge(self._runs, self._file_keys)
+        return next_merge(self._runs, file_keys=self._file_keys, inline_keys=_INLINE_KEYS)
 
     def _step(self) -> bool:
         """Do one merge that is due; return whether there was one. OSError: all is as before."""
@@ -373,28 +374,3 @@ class DigestIndex:
         for path in self._folder.glob("run-*"):
             if path.name not in named:
                 path.unlink(missing_ok=True)
-
-
-def _next_merge(runs: Sequence[IndexRun], file_keys: int) -> tuple[int, bool] | None:
-    """Return the oldest run to merge with all newer ones, and whether into a file; None if none.
-
-    Each run is to be larger than all newer ones together, so there are about as many runs as the
-    size has doublings, and each leaf is rewritten as many times.
-    """
-    in_memory = next((i for i, run in enumerate(runs) if run.path is None), len(runs))
-    newer = sum(map(len, runs[in_memory:]))
-    if newer >= file_keys:
-        start = in_memory
-        for i in reversed(range(in_memory)):
-            if len(runs[i]) < newer:
-                start = i
-            newer += len(runs[i])
-        return start, True
-    start, newer = len(runs), 0
-    for i in reversed(range(in_memory, len(runs))):
-        if len(runs[i]) < newer:
-            start = i
-        newer += len(runs[i])
-    if sum(map(len, runs[start:])) <= _INLINE_KEYS:
-        return None
-    return start, False

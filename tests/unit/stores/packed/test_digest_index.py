@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from anchor.stores.packed import PackedReader, digest_index, index_run
-from anchor.stores.packed.digest_index import DigestIndex, _next_merge
+from anchor.stores.packed.digest_index import DigestIndex
 from anchor.stores.packed.digest_key import DigestKey
 from anchor.stores.packed.disk import Disk
 from anchor.stores.packed.index_run import IndexRun
+from anchor.stores.packed.merge_plan import next_merge
 from anchor.stores.packed.packed_file import PackedFile
 from tests.fakes.log import LogModel, append_and_commit, digest, digests, open_log, split
 
@@ -244,7 +245,7 @@ def test_next_merge_keeps_each_run_larger_than_all_newer_ones(disk, memory, want
     for count in memory:
         runs.append(run_of(count, first))
         first += count
-    assert _next_merge(runs, 1_000) == wanted
+    assert next_merge(runs, file_keys=1_000, inline_keys=64) == wanted
 
 
 # -- the index -------------------------------------------------------------------------------------
