@@ -3,8 +3,8 @@
 The payload is laid out in a folder for the moment, originals linked and not copied, so that the
 printed exhibit can be made from it; then everything is read once for its digests and once more into
 the zip file, which gets its name when it is whole. The same vault, choice and policy give the same
-bytes: no time of this machine and no path of it is written. The report is judged today, so the bytes
-change on the day when a verdict does, such as when a certificate has ended.
+bytes: no time and no path of this machine is written. The report is judged on the day, so the bytes
+change when a verdict does, such as after a certificate has ended.
 
 Specification: ``docs/spec/exhibit.md``.
 """
