@@ -34,6 +34,7 @@ from anchor.service.anchor_event import AnchorEvent, EventKind
 from anchor.service.attempt_step import AttemptStep, take_step, wait_after_restart_s
 from anchor.service.backoff import Backoff
 from anchor.service.clock import Clock
+from anchor.service.party_lines import PartyLines
 from anchor.service.round_taker import ForceAnswer, RoundTaker
 from anchor.service.worker_view import (
     OpenAttempt,
@@ -97,6 +98,7 @@ class BackendWorker:
         # Whether the store may hold an attempt that it said it did not take.
         self._unsure = False
         self._slots: dict[int, _Slot] = {}
+        self._lines = PartyLines(backend.name)
         self._view = WorkerView(name=backend.name, family=backend.family)
         self._load()
 
@@ -226,6 +228,7 @@ class BackendWorker:
         slot.due_at = self._clock.monotonic() + step.wait_s
         slot.unsaved = True
         self._count(step)
+        self._lines.took(tree_size, step)
 
     def _count(self, step: AttemptStep) -> None:
         counts = self._view.counts.plus(step.outcome)
