@@ -144,7 +144,7 @@ def connection_trouble(error: BaseException) -> str:
     while cause is not None:
         if isinstance(cause, socket.gaierror):
             return "its name cannot be found (no network?)"
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     return quote_peer(str(error)) or type(error).__name__
 
 

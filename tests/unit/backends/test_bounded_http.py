@@ -47,12 +47,11 @@ def http() -> Iterator[BoundedHttp]:
     made.close()
 
 
-def test_a_name_that_cannot_be_found_is_told_in_plain_words() -> None:
-    def unknown(request: httpx.Request) -> httpx.Response:
-        cause = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        raise httpx.ConnectError(str(cause)) from cause
+def test_a_name_that_cannot_be_found_is_told_in_plain_words(http, monkeypatch) -> None:
+    def no_network(*_args: object, **_more: object) -> object:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    http = BoundedHttp(timeout_s=2, transport=httpx.MockTransport(unknown))
+    monkeypatch.setattr(socket, "getaddrinfo", no_network)
     with pytest.raises(BackendUnavailableError) as caught:
         http.send("GET", "http://nowhere.invalid/", max_bytes=4)
     assert caught.value.message == (
