@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import getpass
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +21,7 @@ from anchor.backends.address import shown_address
 from anchor.cli import _exit_status
 from anchor.cli._arguments import load_policy, server_url
 from anchor.cli._output import Output, padded, word
+from anchor.cli._passphrase import PASSPHRASE_FILE, ask_passphrase
 from anchor.cli.program import error_to_json
 from anchor.errors import ConfigError, UsageError, VestigeError
 from anchor.vault.key_store import KeyStore, Place
@@ -38,12 +37,10 @@ if TYPE_CHECKING:
     from anchor.vault.sender import Sent
     from anchor.vault.signer import Signer
 
-_PASSPHRASE_FILE: Final = "VESTIGE_PASSPHRASE_FILE"  # noqa: S105 - a name
 _KEYS: Final = "VESTIGE_KEYS"
 _OFFLINE: Final = "VESTIGE_OFFLINE"
 _SENTENCE_COLUMNS: Final = 72
 _TIMEOUT_S: Final = 3.0
-_MAX_PASSPHRASE_BYTES: Final = 4096
 _ROLES: Final = ("author", "co-author", "assistant", "tool", "importer")
 
 
@@ -109,32 +106,13 @@ def now() -> datetime:
 def key_store() -> KeyStore:
     """Return the person's keys; ``VESTIGE_KEYS`` says where new ones go."""
     places: dict[str, Place] = {"auto": "auto", "keyring": "keyring", "file": "file"}
-    default = "file" if os.environ.get(_PASSPHRASE_FILE) else "auto"
+    default = "file" if os.environ.get(PASSPHRASE_FILE) else "auto"
     wanted = os.environ.get(_KEYS) or default
     if wanted not in places:
         raise ConfigError(
             f"{_KEYS} is {wanted!r}, wanted auto, keyring or file", code="config.keys"
         )
-    return KeyStore(ask=_passphrase, place=places[wanted])
-
-
-def _passphrase(which: str) -> bytes:
-    named = os.environ.get(_PASSPHRASE_FILE)
-    if named:
-        from anchor.client.local_file import load_bytes
-
-        data = load_bytes(Path(named), max_bytes=_MAX_PASSPHRASE_BYTES, what="passphrase")
-        return data.rstrip(b"\r\n")
-    if not sys.stdin.isatty():
-        raise ConfigError(
-            "the signing key is kept under a passphrase, and there is no terminal to ask on",
-            code="keys.no_passphrase",
-            hint=f"{_PASSPHRASE_FILE} names a file that holds it",
-        )
-    said = getpass.getpass("passphrase of your signing key: ")
-    if which == "new" and getpass.getpass("the same again: ") != said:
-        raise UsageError("the two passphrases differ", code="keys.passphrase")
-    return said.encode()
+    return KeyStore(ask=ask_passphrase, place=places[wanted])
 
 
 # -- the service -----------------------------------------------------------------------------------

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from anchor.backends.address import holds_secret
 from anchor.cli._fields import clean_text
 from anchor.cli._output import Output, short
 from anchor.cli._vault import Desk, add_sending, key_store
-from anchor.errors import UsageError
+from anchor.errors import NotFoundError, UsageError
+from anchor.vault.durable import want_folder_of
 from anchor.vault.genesis import begin_project
 from anchor.vault.key_store import KeyStore
-from anchor.vault.layout import Layout
+from anchor.vault.layout import Layout, find_layout
 from anchor.vault.recovery_key import load_recovery, recovery_text, store_recovery
 from anchor.vault.signer import Signer
 from anchor.vault.vault import Vault
@@ -40,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, out: Output) -> int:
-    """Make the vault, hand over the recovery key, write genesis; leave nothing half-made."""
+    """Make the vault and the keys, hand over the recovery key, write genesis; leave no half."""
     if args.server and holds_secret(args.server):
         raise UsageError(
             "the vault remembers its service, and this address holds a password",
@@ -49,6 +53,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         )
     store = key_store()
     layout = Layout(args.vault)
+    _warn_of_outer(args.vault, out)
     made_here = not layout.root.exists()
     vault: Vault | None = None
     try:
@@ -71,47 +76,86 @@ def _begin(args: argparse.Namespace, store: KeyStore, vault: Vault, out: Output)
             "author": clean_text(args.author),
             "tools": [clean_text(tool) for tool in args.tool] or None,
         }
+    known = store.recovery()
     with Desk(args, out) as desk:
         begun = begin_project(
-            desk.vault, store, fields=fields, recovery=recovery, make_recorder=desk.recorder
-        )
+            desk.vault, store, fields=fields, recovery=recovery.hand_over,
+            make_recorder=desk.recorder,
+        )  # fmt: skip
         out.note(f"vault in {desk.vault.layout.root}")
         made = "made" if begun.key_is_new else "the one you have"
         out.note(f"signing key {short(begun.signer.thumbprint)} ({made})")
-        out.note(f"recovery key {short(recovery)}: keep it offline")
+        if recovery.is_new and known is not None:
+            out.note(
+                f"a NEW recovery key {short(begun.recovery)}: keep it offline; it holds for this "
+                f"project and those begun from now on, "
+                f"{short(known)} still holds for your other projects"
+            )
+        else:
+            same = " (that of your last project)" if begun.recovery == known else ""
+            out.note(f"recovery key {short(begun.recovery)}{same}: keep it offline")
         return desk.report([begun.genesis])
 
 
-def _recovery(args: argparse.Namespace, store: KeyStore, vault: Vault, out: Output) -> bytes:
-    """Return the thumbprint of the recovery key; a new one is handed over here, once."""
+def _warn_of_outer(folder: Path, out: Output) -> None:
+    with contextlib.suppress(NotFoundError):
+        outer = find_layout(folder.resolve().parent)
+        out.warn(
+            f"{outer.work} above has a vault already, this one is inside it",
+            "commands given in this folder and below are for the inner vault alone",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recovery:
+    """How the recovery key is handed over, once the signing key is there; a new one or one known.
+
+    Whatever can be found wrong beforehand was, so that no key is made for nothing.
+    """
+
+    hand_over: Callable[[], bytes]
+    is_new: bool
+
+
+def _recovery(args: argparse.Namespace, store: KeyStore, vault: Vault, out: Output) -> _Recovery:
     if args.recovery is not None:
-        return _from_file(args.recovery, vault, out)
+        return _in_file(args.recovery, vault, out)
     known = store.recovery()
     if known is not None:
-        return known
+        return _Recovery(lambda: known, is_new=False)
     if out.as_json or not out.is_terminal(out.stdout):
         raise UsageError(
             "a recovery key has to be handed over, and there is no terminal to show it on",
             code="keys.recovery",
             hint="--recovery FILE writes it to a file, best on a medium of its own",
         )
-    signer = Signer.generate()
-    out.line("Write this down and keep it offline; it is shown once and kept nowhere:")
-    out.line("")
-    out.line(f"  {recovery_text(signer)}")
-    out.line("")
-    return signer.thumbprint
+
+    def show() -> bytes:
+        signer = Signer.generate()
+        out.line("Write this down and keep it offline; it is shown once and kept nowhere:")
+        out.line("")
+        out.line(f"  {recovery_text(signer)}")
+        out.line("")
+        return signer.thumbprint
+
+    return _Recovery(show, is_new=True)
 
 
-def _from_file(path: Path, vault: Vault, out: Output) -> bytes:
+def _in_file(path: Path, vault: Vault, out: Output) -> _Recovery:
     if path.exists():
-        return load_recovery(path).thumbprint
+        thumbprint = load_recovery(path).thumbprint
+        return _Recovery(lambda: thumbprint, is_new=False)
     if path.resolve().is_relative_to(vault.layout.root):
         raise UsageError("the recovery key does not go into the vault", code="keys.recovery")
-    signer = Signer.generate()
-    store_recovery(path, signer)
-    out.warn(
-        f"{path} holds the recovery key: move it off this machine",
-        "whoever has it can take the signing key away from you",
-    )
-    return signer.thumbprint
+    want_folder_of(path)
+
+    def write() -> bytes:
+        signer = Signer.generate()
+        store_recovery(path, signer)
+        out.warn(
+            f"{path} holds the recovery key: move it off this machine",
+            "whoever has it can take the signing key away from you",
+        )
+        return signer.thumbprint
+
+    return _Recovery(write, is_new=True)

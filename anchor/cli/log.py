@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,8 @@ from anchor.cli._progress import Progress
 from anchor.cli._vault import add_vault, counted, entry_to_json, now, policy_source
 from anchor.errors import UsageError
 from anchor.formats.encoding import parse_utc
-from anchor.vault.durable import translated
+from anchor.records.kinds import KINDS
+from anchor.vault.durable import translated, want_folder_of
 from anchor.vault.entry import Entry
 from anchor.vault.graph import Graph, Rails
 from anchor.vault.proof_states import PolicySource, refresh_states, scan_proofs
@@ -47,6 +49,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Show the newest records, newest first."""
     if args.count is not None and args.count < 1:
         raise UsageError(f"-n {args.count}: at least 1 is wanted")
+    _check_kinds(args.kind)
     with Vault.open(args.vault) as vault:
         if args.html is not None:
             return _page(args, vault, out)
@@ -60,6 +63,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
             _print(out, entries, states, whole=not args.kind)
             _tail(out, vault, len(entries), args, len(scanned.queued(vault.size)))
     return _exit_status.OK
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    """Refuse a kind that there is not: an empty list would look like an answer."""
+    for kind in kinds:
+        if kind not in KINDS:
+            near = difflib.get_close_matches(kind, KINDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"one of {', '.join(KINDS)}"
+            raise UsageError(f"--kind {kind[:80]!r}: there is no such kind of record", hint=hint)
 
 
 def _print(
@@ -150,6 +162,7 @@ def _page(args: argparse.Namespace, vault: Vault, out: Output) -> int:
     from anchor.vault.page import PageContext, render_page
     from anchor.vault.thumbnails import Thumbnails
 
+    want_folder_of(args.html)
     policy = load_policy(args.policy)
     states = refresh_states(vault, PolicySource.of(policy), now())
     with Progress(out, "reading", vault.size) as progress:

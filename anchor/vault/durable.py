@@ -105,6 +105,21 @@ def make_folder(folder: Path, *, mode: int = 0o755) -> None:
             flush_folder(folder.parent)
 
 
+def want_folder_of(path: Path) -> None:
+    """Refuse a file to be written where there is no folder for it.
+
+    Raises:
+        NotFoundError: the folder is named, not the file, which nobody expects to be there.
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        raise NotFoundError(
+            f"there is no folder {folder}",
+            code="file.not_found",
+            hint=f"make it, or name another place for {path.name}",
+        )
+
+
 def scratch_file(scratch: Path) -> Path:
     """Return a path in ``tmp/`` that nobody else uses."""
     return scratch / f"{os.getpid()}-{secrets.token_hex(8)}"

@@ -43,7 +43,7 @@ def begin_project(
     store: KeyStore,
     *,
     fields: Mapping[str, Any],
-    recovery: bytes,
+    recovery: bytes | Callable[[], bytes],
     make_recorder: Callable[[Vault, Signer], Recorder] = Recorder,
     state: Path | None = None,
 ) -> Begun:
@@ -53,7 +53,9 @@ def begin_project(
         vault: without records.
         store: the creator's newest key is taken; the first one is made.
         fields: of genesis, but for the keys: ``title`` at least.
-        recovery: thumbprint of the recovery key; whoever calls has handed over the key itself.
+        recovery: thumbprint of the recovery key that was handed over; or what hands it over and
+            returns that, called when the signing key is there, so that nobody keeps a recovery key
+            of a project that was given up at the passphrase.
         make_recorder: makes the recorder, with its beacons.
         state: the person's state folder.
 
@@ -63,7 +65,8 @@ def begin_project(
     """
     newest = store.newest()
     signer = store.make() if newest is None else store.signer(newest.thumbprint)
-    if signer.thumbprint == recovery:
+    thumbprint = recovery if isinstance(recovery, bytes) else recovery()
+    if signer.thumbprint == thumbprint:
         raise StoreConflictError(
             "the recovery key can not be the signing key too", code="keys.recovery"
         )
@@ -74,9 +77,9 @@ def begin_project(
             "project_index": index,
             **fields,
             "public_key": signer.public_key.hex(),
-            "recovery": recovery.hex(),
+            "recovery": thumbprint.hex(),
         },
     )
     genesis = make_recorder(vault, signer).append(draft)
-    store.remember_recovery(recovery)
-    return Begun(genesis, signer, newest is None, recovery)
+    store.remember_recovery(thumbprint)
+    return Begun(genesis, signer, newest is None, thumbprint)

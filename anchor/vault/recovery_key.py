@@ -18,7 +18,7 @@ from typing import Final
 
 from anchor.client.local_file import load_bytes
 from anchor.errors import FormatError, StoreConflictError
-from anchor.vault.durable import flush, flush_folder, translated
+from anchor.vault.durable import flush, flush_folder, translated, want_folder_of
 from anchor.vault.signer import Signer
 
 _PREFIX: Final = "vestige-recovery-1"
@@ -70,8 +70,10 @@ def store_recovery(path: Path, signer: Signer) -> None:
 
     Raises:
         StoreConflictError: there is a file of that name.
+        NotFoundError: there is no folder for it.
         StoreUnavailableError: it can not be written.
     """
+    want_folder_of(path)
     text = _REMARKS.format(thumbprint=signer.thumbprint.hex()) + recovery_text(signer) + "\n"
     try:
         with translated(path):

@@ -191,6 +191,91 @@ def test_init_shows_the_recovery_key_on_a_terminal(run, keyring, tmp_path: Path,
     assert record(tmp_path, 0).fields["recovery"] == signer.thumbprint.hex()
 
 
+def answers(monkeypatch, *said: str) -> list[str]:
+    """Answer what is asked for a passphrase; return the questions."""
+    import getpass
+
+    waiting, asked = list(said), []
+    monkeypatch.setenv("VESTIGE_KEYS", "file")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return waiting.pop(0)
+
+    monkeypatch.setattr(getpass, "getpass", answer)
+    return asked
+
+
+def test_init_asks_for_the_passphrase_before_it_shows_the_recovery_key(
+    run, tmp_path: Path, monkeypatch
+):
+    from anchor.cli._output import Output
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr(Output, "is_terminal", lambda *_: True)
+    asked = answers(monkeypatch, *(f"horse battery {number}" for number in range(6)))
+    given_up = run("init", tmp_path, "--offline")
+    assert given_up.status == 2
+    assert len(asked) == 6
+    assert "vestige-recovery-1" not in given_up.out, "nobody keeps a key that stands for nothing"
+    assert not (tmp_path / ".vestige").exists()
+    asked = answers(
+        monkeypatch, "short", "horse battery", "horse butter", "horse battery", "horse battery"
+    )
+    ran = run("init", tmp_path, "--offline")
+    assert ran.status == 0, ran.err
+    assert len(asked) == 5
+    assert ran.out.count("vestige-recovery-1") == 1
+    assert "the two differ" in ran.err
+
+
+def test_a_new_recovery_key_of_a_later_project_says_that_the_old_one_still_holds(
+    run, work: Path, tmp_path: Path
+):
+    old = load_recovery(tmp_path / "recovery.txt").thumbprint.hex()[:8]
+    ran = run("init", tmp_path / "dogs", "--recovery", tmp_path / "second.txt")
+    assert ran.status == 5, "the folder is not there"
+    (tmp_path / "dogs").mkdir()
+    ran = run("init", tmp_path / "dogs", "--recovery", tmp_path / "second.txt")
+    new = load_recovery(tmp_path / "second.txt").thumbprint.hex()[:8]
+    assert f"a NEW recovery key {new}" in ran.err + ran.out
+    assert f"{old}… still holds for your other projects" in ran.err + ran.out
+    (tmp_path / "cows").mkdir()
+    ran = run("init", tmp_path / "cows")
+    assert f"recovery key {new}… (that of your last project)" in ran.err + ran.out
+
+
+def test_a_vault_inside_a_vault_is_warned_of(run, work: Path, tmp_path: Path):
+    (work / "kittens").mkdir()
+    ran = run("init", work / "kittens")
+    assert ran.status == 0
+    assert f"{work} above has a vault already" in ran.err
+
+
+def test_a_file_to_be_written_where_no_folder_is_names_the_folder(run, work: Path, tmp_path: Path):
+    stick = tmp_path / "media" / "usb"
+    (tmp_path / "dogs").mkdir()
+    for words in (
+        ["init", tmp_path / "dogs", "--recovery", stick / "recovery.txt"],
+        ["log", "--html", stick / "page.html"],
+    ):
+        ran = run(*words)
+        assert ran.status == 5
+        assert f"there is no folder {stick}" in ran.err
+    assert not (tmp_path / "dogs" / ".vestige").exists()
+
+
+def test_a_passphrase_file_that_is_not_there_names_the_variable(run, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("VESTIGE_PASSPHRASE_FILE", str(tmp_path / "nothing"))
+    ran = run("init", tmp_path, "--offline", "--recovery", tmp_path / "key")
+    assert ran.status == 2
+    assert "VESTIGE_PASSPHRASE_FILE" in ran.err
+    assert str(tmp_path / "nothing") in ran.err
+    assert not (tmp_path / "key").exists()
+
+
 def test_a_second_init_is_refused(run, work: Path, tmp_path: Path):
     ran = run("init", "--recovery", tmp_path / "recovery.txt")
     assert ran.status == 5
@@ -461,6 +546,9 @@ def test_log_can_be_cut_and_filtered(run, filled: Path):
     prompts = run("log", "--kind", "prompt")
     assert prompts.out.count("●") == 2
     assert run("log", "--kind", "final").out == ""
+    ran = run("log", "--kind", "prmpt")
+    assert ran.status == 2
+    assert "did you mean 'prompt'?" in ran.err
     assert run("log", "--all").out.count("●") == 7
 
 
