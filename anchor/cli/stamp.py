@@ -164,8 +164,13 @@ def _report(results: list[Stamped], waited: VestigeError | None, out: Output) ->
     if len(good) > _LINES:
         kept = sum(result.kept for result in good)
         out.line(f"{len(good) - kept:,} stamped, {kept:,} were stamped before")
-    for error in [*errors, *([waited] if waited else [])]:
-        out.error(error)
+    for result in results:
+        if isinstance(result.error, IncompleteProofError):
+            out.note(f"{result.proof_path}: {result.error.message}; {result.error.hint}")
+        elif result.error is not None:
+            out.error(result.error)
+    if waited is not None:
+        out.error(waited)
     statuses = [_exit_status.exit_status_of(error) for error in errors]
     if waited is not None:
         statuses.append(_exit_status.exit_status_of(waited))

@@ -22,11 +22,13 @@ from anchor.client.ots_file import write_ots_beside
 from anchor.client.service_client import ServiceClient
 from anchor.client.state_folder import state_folder
 from anchor.client.upgrading import Upgraded, Upgrader
-from anchor.errors import UsageError, VestigeError
+from anchor.errors import IncompleteProofError, UsageError, VestigeError
 from anchor.verify.verdict import Status
 
 # More proofs than this get one line together.
 _LINES: Final = 40
+# No failure: there is nothing yet that an .ots file could hold.
+_AWAITED: Final = {"code": "ots.no_attestation"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +61,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
                 results.append({**result, "exit_status": status})
                 progress.step()
     status = _exit_status.worst_status(statuses)
-    failed = sum(item["error"] is not None for item in results)
+    failed = sum((item["error"] or _AWAITED)["code"] != _AWAITED["code"] for item in results)
     if len(results) > 1:
         changed = sum(item["changed"] for item in results)
         out.line(f"{len(results):,} proofs: {changed:,} say more now, {failed:,} failed")
@@ -95,10 +97,18 @@ def _report(
         try:
             write_ots_beside(path, found.proof)
         except VestigeError as error:
-            out.error(about(path, error))
+            _tell_of_ots(out, path, error)
             result["error"] = error_to_json(error)
             status = _exit_status.worst_status([status, _exit_status.exit_status_of(error)])
     return status, result
+
+
+def _tell_of_ots(out: Output, path: Path, error: VestigeError) -> None:
+    """Say why there is no ``.ots`` file; that no calendar has attested yet is no error."""
+    if isinstance(error, IncompleteProofError):
+        out.note(f"{path}: {error.message}; {error.hint}")
+    else:
+        out.error(about(path, error))
 
 
 def _words(upgraded: Upgraded) -> str:

@@ -159,7 +159,26 @@ def test_an_upgrade_is_told_although_there_is_no_ots_file_yet(run, desk, fake):
     ran = run("upgrade", desk.file, "--ots", "--policy", desk.policy)
     assert ran.status == 3
     assert "cat.png.proof  nothing new; no evidence" in ran.out
-    assert "cat.png.proof: no calendar has attested to this proof yet" in ran.err
+    assert "cat.png.proof: no calendar has attested to this proof yet; vestige upgrade" in ran.err
+    assert "error: " not in ran.err, "there is nothing to mend"
     again = run("upgrade", desk.file, "--ots", "--policy", desk.policy, "--json").json["proofs"][0]
     assert (again["error"]["code"], again["exit_status"]) == ("ots.no_attestation", 3)
     assert again["status"] == "not_checked"
+
+
+def test_what_has_not_come_yet_is_no_failure_of_a_folder(run, desk, fake):
+    desk.write_proof(replace(desk.case.proof, attestations=()))
+    (desk.folder / "b.png").write_bytes(desk.file.read_bytes())
+    (desk.folder / "b.png.proof").write_bytes(desk.proof.read_bytes())
+    ran = run("upgrade", desk.folder, "--ots", "--policy", desk.policy)
+    assert ran.out.splitlines()[-1].startswith("2 proofs: ")
+    assert ran.out.endswith(", 0 failed\n")
+    assert ran.status == 3
+
+
+def test_stamping_with_ots_notes_that_no_calendar_has_answered(run, desk, fake):
+    desk.write_proof(replace(desk.case.proof, attestations=()))
+    ran = run("stamp", desk.file, "--ots", "--policy", desk.policy)
+    assert "no calendar has attested to this proof yet; vestige upgrade" in ran.err
+    assert "error: " not in ran.err
+    assert ran.status == 3
