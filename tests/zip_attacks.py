@@ -9,6 +9,7 @@ import io
 import struct
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,6 +69,8 @@ def attacks() -> Iterator[tuple[str, bytes, str]]:
     yield from _kinds()
     yield from _directories()
     yield from _sizes()
+    yield from _two_faces()
+    yield from _streams()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
         for number in range(100_000):
@@ -82,10 +85,11 @@ def _names() -> Iterator[tuple[str, bytes, str]]:
         "x.exhibit/\u202egnp.exe", "x.exhibit/a.", "x.exhibit/a ", "x.exhibit/cafe\u0301",
         f"x.exhibit/{'n' * 250}", "x.exhibit/a*", "x.exhibit/..", "x.exhibit/a\x7f",
         "x.exhibit/a\u200bb", "x.exhibit/a\u00a0b", "x.exhibit/\ud7ff\ue000", "x.exhibit/a\u2028b",
+        "x.exhibit/水", "x.exhibit/\u1c89", "x.exhibit/\U0001fae9", "x.exhibit/ä",
     ):  # fmt: skip
         yield f"name {name!a}", named("x.exhibit/b", name), "exhibit.name"
     for names in (
-        ("a", "a"), ("Data/x", "data/x"), ("ä", "Ä"), ("a", "a/b"), ("A", "a/b"), ("a/b/c", "a/b"),
+        ("a", "a"), ("Data/x", "data/x"), ("a", "a/b"), ("A", "a/b"), ("a/b/c", "a/b"),
     ):  # fmt: skip
         data = named(*(f"x.exhibit/{name}" for name in names))
         yield f"names {names!a}", data, "exhibit.duplicate"
@@ -95,11 +99,8 @@ def _names() -> Iterator[tuple[str, bytes, str]]:
     yield "a second name", zipped((info("x.exhibit/a", extra=extra), b"")), "exhibit.name"
     odd = named("x.exhibit/a~").replace(b"a~", b"a\xe9")
     yield "a name in Latin-1", odd, "exhibit.name"
-    yield (
-        "a name that is no UTF-8",
-        named("x.exhibit/ä").replace(b"\xc3\xa4", b"\xc3\x28"),
-        ("exhibit.name"),
-    )
+    broken = named("x.exhibit/ä").replace(b"\xc3\xa4", b"\xc3\x28")
+    yield "a name that is no UTF-8", broken, "exhibit.name"
 
 
 def _kinds() -> Iterator[tuple[str, bytes, str]]:
@@ -154,6 +155,105 @@ def _directories() -> Iterator[tuple[str, bytes, str]]:
     three = named(*(f"x.exhibit/{number}" for number in range(3)))
     few = patched(three, (end(three) + 8, "<H", 2), (end(three) + 10, "<H", 2))
     yield "a directory of more rows than it states", few, "exhibit.zip"
+
+
+def with_ends(data: bytes, *, plain: tuple[int, ...], more: bytes = b"") -> bytes:
+    """Return a zip file with a Zip64 end, true but for ``more`` in it, and a plain one that says.
+
+    Args:
+        data: with a plain end only.
+        plain: entries of this part, entries, size and start of the directory, as the plain end
+            has them.
+        more: put at the end of the Zip64 end, which counts it.
+    """
+    at = end(data)
+    count, size, start = struct.unpack_from("<HII", data, at + 10)
+    numbers = (45, 45, 0, 0, count, count, size, start)
+    wide = struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44 + len(more), *numbers) + more
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, at, 1)
+    return data[:at] + wide + locator + struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, *plain, 0)
+
+
+def with_row(data: bytes, *, extra: bytes = b"", comment: bytes = b"") -> bytes:
+    """Return a zip file with an extra field or a comment behind the last row of its directory."""
+    number = data.count(b"PK\x01\x02") - 1
+    row, at = central(data, number), end(data)
+    out = data[:at] + extra + comment + data[at:]
+    size = struct.unpack_from("<I", data, at + 12)[0]
+    return patched(
+        out,
+        (row + 30, "<H", len(extra)), (row + 32, "<H", len(comment)),
+        (end(out) + 12, "<I", size + len(extra) + len(comment)),
+    )  # fmt: skip
+
+
+def _two_faces() -> Iterator[tuple[str, bytes, str]]:
+    """Yield files that show one reader these bytes, and another one those."""
+    at = end(GOOD)
+    count, size, start = struct.unpack_from("<HII", GOOD, at + 10)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, start, 1)
+    second = GOOD[start:at] + with_ends(GOOD, plain=(0xFFFF,) * 2 + (0xFFFFFFFF,) * 2)[at:-22]
+    yield "a directory in a comment of a row", with_row(GOOD, comment=second), "exhibit.zip"
+    yield "a comment of a row", with_row(GOOD, comment=b"hello"), "exhibit.zip"
+    yield "a locator before a plain end", with_row(GOOD, comment=locator), "exhibit.zip"
+    hidden = patched(GOOD[:at] + locator + GOOD[at:], (at + 20 + 12, "<I", size + 20))
+    yield "a locator behind the directory", hidden, "exhibit.zip"
+    for name, plain in (
+        ("another place", (0xFFFF, 0xFFFF, size, 0)),
+        ("another size", (count, count, size + 76, 0xFFFFFFFF)),
+        ("another count", (count - 1, count - 1, size, 0xFFFFFFFF)),
+        ("another count here", (count - 1, 0xFFFF, size, 0xFFFFFFFF)),
+    ):
+        yield f"two ends, {name}", with_ends(GOOD, plain=plain), "exhibit.zip"
+    fill = (0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
+    yield "a Zip64 end with more", with_ends(GOOD, plain=fill, more=b"more"), "exhibit.zip"
+    several = with_ends(GOOD, plain=fill)
+    several = patched(several, (end(several) - 4, "<I", 2))
+    yield "a locator of several parts", several, "exhibit.zip"
+    unasked = with_ends(GOOD, plain=(count, count, size, start))
+    yield "a Zip64 end that no number asks for", unasked, "exhibit.zip"
+    wide = struct.pack("<HHQ", 1, 8, 77)
+    for name, extra in (
+        ("a Zip64 field that nothing needs", wide), ("two Zip64 fields", wide + wide),
+        ("another extra field", struct.pack("<HH", 0x9999, 4) + b"abcd"),
+        ("half an extra field", b"\x01\x00"),
+    ):  # fmt: skip
+        yield name, with_row(GOOD, extra=extra), "exhibit.zip"
+    row = central(GOOD, 1)
+    found = struct.unpack_from("<I", GOOD, row + 42)[0]
+    longer = struct.pack("<HHQQ", 1, 16, found, 0)
+    moved = patched(with_row(GOOD, extra=longer), (row + 42, "<I", 0xFFFFFFFF))
+    yield "a Zip64 field with more than is needed", moved, "exhibit.zip"
+
+
+def deflated(body: bytes, data: bytes) -> bytes:
+    """Return a zip file of one entry that states to hold ``data`` in ``body``."""
+    out = zipped((info("x.exhibit/a"), body))
+    crc = zlib.crc32(data)
+    row = central(out)
+    return patched(
+        out,
+        *((place, "<H", 8) for place in (8, row + 10)),
+        *((place, "<I", crc) for place in (14, row + 16)),
+        *((place, "<I", len(data)) for place in (22, row + 24)),
+    )
+
+
+def _streams() -> Iterator[tuple[str, bytes, str]]:
+    """Yield deflated entries that do not end where their stream does."""
+    data = b"the same again and again " * 50
+    packer = zlib.compressobj(9, wbits=-15)
+    body = packer.compress(data) + packer.flush()
+    for tail in (b"\0", b"GARBAGE" * 10, body, b"z" * 200_000):
+        name = f"{len(tail)} bytes behind a stream"
+        yield name, deflated(body + tail, data), "exhibit.size"
+    stored = b"\x01" + struct.pack("<HH", 4, 0xFFFF ^ 4) + b"four"
+    yield "bytes behind a stored block", deflated(stored + b"tail", b"four"), "exhibit.size"
+    packer = zlib.compressobj(9, wbits=-15)
+    open_end = packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
+    yield "a stream without an end", deflated(open_end, data), "exhibit.size"
+    yield "an empty stream without an end", deflated(b"\0\0\0\xff\xff", b""), "exhibit.size"
+    yield "nothing, deflated", deflated(b"", b""), "exhibit.size"
 
 
 def _sizes() -> Iterator[tuple[str, bytes, str]]:

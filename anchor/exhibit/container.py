@@ -8,7 +8,6 @@ Specification: ``docs/spec/exhibit.md``, step E1.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
@@ -64,7 +63,7 @@ def check_names(names: Iterable[str]) -> None:
         why = _fault(name)
         if why is not None:
             raise FormatError(f"an entry is called {_quoted(name)}: {why}", code="exhibit.name")
-        key = _key(name)
+        key = name.lower()
         if key in seen:
             same = "twice" if seen[key] == name else f"as {_quoted(seen[key])}, too"
             raise FormatError(
@@ -83,17 +82,11 @@ def check_names(names: Iterable[str]) -> None:
             parent = parent.rpartition("/")[0]
 
 
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name.lower())
-
-
 def _fault(name: str) -> str | None:
     if len(name.encode("utf-8", "surrogatepass")) > limits.MAX_EXHIBIT_NAME_BYTES:
         return f"more than {limits.MAX_EXHIBIT_NAME_BYTES} bytes"
-    if not name.isprintable():
-        return "a character that is not printable"
-    if unicodedata.normalize("NFC", name) != name:
-        return "not in Unicode's normal form C"
+    if not (name.isascii() and name.isprintable()):
+        return "a character that is not printable ASCII"
     if not _RESERVED.isdisjoint(name):
         return 'one of the characters \\ : * ? " < > |'
     if name.startswith("/"):

@@ -10,6 +10,7 @@ Specification: ``docs/spec/exhibit.md``; BagIt 1.0 (RFC 8493), sections 2.1, 2.2
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,7 +58,7 @@ def parse_manifest(data: bytes, n_bytes: int) -> dict[str, bytes]:
 def bundle_digest(manifest: bytes) -> bytes:
     """Return SHA-256 of ``manifest-sha256.txt`` without the line of the PDF, 32 bytes."""
     pdf = b"  " + PDF.encode()
-    lines = (line for line in manifest.splitlines(keepends=True) if line.rstrip(b"\n")[64:] != pdf)
+    lines = (line for line in io.BytesIO(manifest) if line.removesuffix(b"\n")[64:] != pdf)
     return hashlib.sha256(b"".join(lines)).digest()
 
 

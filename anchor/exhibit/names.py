@@ -14,16 +14,22 @@ _DEFAULT: Final = "exhibit"
 
 
 def exhibit_name(text: str, *, given: bool) -> str:
-    """Return the name.
+    """Return the name: ASCII, since it is part of every name in the exhibit.
+
+    Letters with marks lose these, other characters are left out; where nothing is left, the name
+    is ``exhibit``. The title is free.
 
     Args:
         text: as typed, or the name of the working folder.
-        given: it was typed, so that another one is not put in its place.
+        given: it was typed, so that another one is not put in place of an ASCII one.
 
     Raises:
         UsageError: no file can be called that on every system.
     """
-    name = unicodedata.normalize("NFC", text.removesuffix(ZIP_SUFFIX).removesuffix(FOLDER_SUFFIX))
+    plain = text.removesuffix(ZIP_SUFFIX).removesuffix(FOLDER_SUFFIX)
+    name = _ascii(plain)
+    if plain and not name:
+        return _DEFAULT
     if _is_plain(name):
         return name
     if not given:
@@ -32,6 +38,14 @@ def exhibit_name(text: str, *, given: bool) -> str:
         f"{text[:80]!r} can not be the name of an exhibit",
         hint=f"letters, digits, dots and dashes, at most {_MAX_BYTES} bytes",
     )
+
+
+def _ascii(text: str) -> str:
+    """Return the text in ASCII; one that is ASCII already stays as it is."""
+    if text.isascii():
+        return text
+    kept = (c for c in unicodedata.normalize("NFKD", text) if c.isascii())
+    return "".join(kept).strip(" .-_")
 
 
 def _is_plain(name: str) -> bool:

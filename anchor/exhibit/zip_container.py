@@ -26,6 +26,7 @@ from anchor.exhibit.layout import FOLDER_SUFFIX
 _END: Final = struct.Struct("<4sHHHHIIH")
 _END_64: Final = struct.Struct("<4sQHHIIQQQQ")
 _LOCATOR: Final = struct.Struct("<4sIQI")
+_LOCATOR_MAGIC: Final = b"PK\x06\x07"
 _CENTRAL: Final = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
 _MAX_16: Final = 0xFFFF
@@ -33,7 +34,6 @@ _MAX_32: Final = 0xFFFFFFFF
 _STORED: Final = 0
 _DEFLATED: Final = 8
 _ENCRYPTED: Final = 0x0001
-_UTF8: Final = 0x0800
 # The level of deflate, and UTF-8; encryption, data descriptors and patches are not taken.
 _FLAGS: Final = 0x0806
 _ZIP64_EXTRA: Final = 1
@@ -130,13 +130,12 @@ def _read_directory(file: BinaryIO) -> tuple[list[_Entry], int]:
     if comment:
         _refuse("the zip file says that a comment follows, and none does", code="exhibit.zip")
     end_at = length - _END.size
-    if _MAX_16 in (here, count) or _MAX_32 in (size, start):
-        why = "a broken end of directory (Zip64)"
-        _, _, end_at, _ = _unpack(file, _LOCATOR, end_at - _LOCATOR.size, b"PK\x06\x07", why)
-        if end_at != length - _END.size - _LOCATOR.size - _END_64.size:
-            _refuse(why, code="exhibit.zip")
-        found = _unpack(file, _END_64, end_at, b"PK\x06\x06", why)
-        _, _, _, _, disk, start_disk, here, count, size, start = found
+    if _MAX_16 in (disk, start_disk, here, count) or _MAX_32 in (size, start):
+        end_at, wide = _read_end_64(file, end_at)
+        _want_same(end[1:7], wide)
+        disk, start_disk, here, count, size, start = wide
+    elif _peek(file, end_at - _LOCATOR.size, 4) == _LOCATOR_MAGIC:
+        _refuse("a second end of directory (Zip64)", code="exhibit.zip")
     if disk or start_disk or here != count:
         _refuse("the zip file has several parts", code="exhibit.zip")
     check_count(count)
@@ -153,13 +152,38 @@ def _read_directory(file: BinaryIO) -> tuple[list[_Entry], int]:
     return entries, start
 
 
+def _read_end_64(file: BinaryIO, plain_at: int) -> tuple[int, tuple[int, ...]]:
+    """Return where the Zip64 end of the directory begins, and its numbers, parts first."""
+    why = "a broken end of directory (Zip64)"
+    at = plain_at - _LOCATOR.size - _END_64.size
+    locator = _unpack(file, _LOCATOR, plain_at - _LOCATOR.size, _LOCATOR_MAGIC, why)
+    if locator[1:] != (0, at, 1):
+        _refuse(why, code="exhibit.zip")
+    _, length, _, _, *numbers = _unpack(file, _END_64, at, b"PK\x06\x06", why)
+    if length != _END_64.size - 12:  # of what follows the length, without anything more
+        _refuse(why, code="exhibit.zip")
+    return at, tuple(numbers)
+
+
+def _want_same(plain: tuple[int, ...], wide: tuple[int, ...]) -> None:
+    """Readers differ in which end they take: each plain number is the wide one, or says none."""
+    fills = (_MAX_16,) * 4 + (_MAX_32,) * 2
+    for number, other, fill in zip(plain, wide, fills, strict=True):
+        if number not in (other, fill):
+            _refuse("the two ends of the directory differ", code="exhibit.zip")
+
+
+def _peek(file: BinaryIO, place: int, n_bytes: int) -> bytes:
+    if place < 0:
+        return b""
+    file.seek(place)
+    return file.read(n_bytes)
+
+
 def _unpack(
     file: BinaryIO, form: struct.Struct, place: int, magic: bytes, why: str
 ) -> tuple[Any, ...]:
-    data = b""
-    if place >= 0:
-        file.seek(place)
-        data = file.read(form.size)
+    data = _peek(file, place, form.size)
     if len(data) < form.size or not data.startswith(magic):
         _refuse(f"this is not a zip file as exhibits are: {why}", code="exhibit.zip")
     return form.unpack(data)
@@ -176,9 +200,11 @@ def _parse_entry(data: bytes, place: int) -> tuple[_Entry, int]:
     end = place + n_name + n_extra + n_comment
     if end > len(data) or disk:
         _refuse("the directory ends before its last entry", code="exhibit.zip")
+    if n_comment:
+        _refuse("an entry has a comment", code="exhibit.zip")
     raw_name = data[place : place + n_name]
     extra = data[place + n_name : place + n_name + n_extra]
-    name = _decoded(raw_name, flags)
+    name = _decoded(raw_name)
     _check_kind(name, made_by >> 8, attributes, flags, method)
     size, compressed, offset = _with_zip64(extra, size, compressed, offset)
     if size > limits.MAX_EXHIBIT_EXPANSION * compressed:
@@ -188,14 +214,16 @@ def _parse_entry(data: bytes, place: int) -> tuple[_Entry, int]:
         )
     if method == _STORED and size != compressed:
         _refuse(f"{name} is stored in {compressed} bytes and states {size}", code="exhibit.size")
+    if method == _DEFLATED and not compressed:
+        _refuse(f"{name} is deflated into nothing", code="exhibit.size")
     return _Entry(name, raw_name, flags, method, crc32, compressed, size, offset), end
 
 
-def _decoded(raw_name: bytes, flags: int) -> str:
+def _decoded(raw_name: bytes) -> str:
     try:
-        return raw_name.decode("utf-8" if flags & _UTF8 else "ascii")
+        return raw_name.decode("ascii")
     except UnicodeDecodeError:
-        _refuse("a name is not UTF-8, or not marked as such", code="exhibit.name")
+        _refuse("a name holds a character that is not ASCII", code="exhibit.name")
 
 
 def _check_kind(name: str, system: int, attributes: int, flags: int, method: int) -> None:
@@ -210,27 +238,19 @@ def _check_kind(name: str, system: int, attributes: int, flags: int, method: int
 
 
 def _with_zip64(extra: bytes, *values: int) -> tuple[int, ...]:
-    """Return the values, those that say so taken from the Zip64 field."""
-    wide = b""
-    while extra:
-        if len(extra) < 4:
-            _refuse("an extra field is cut short", code="exhibit.zip")
-        kind, length = struct.unpack_from("<HH", extra)
-        if len(extra) < 4 + length:
-            _refuse("an extra field is cut short", code="exhibit.zip")
-        if kind == _UNICODE_PATH_EXTRA:
-            _refuse("an entry has a second name", code="exhibit.name")
-        if kind == _ZIP64_EXTRA:
-            wide = extra[4 : 4 + length]
-        extra = extra[4 + length :]
-    found = []
-    for value in values:
-        if value == _MAX_32:
-            if len(wide) < 8:
-                _refuse("a Zip64 field is cut short", code="exhibit.zip")
-            (value,), wide = struct.unpack_from("<Q", wide), wide[8:]  # noqa: PLW2901
-        found.append(value)
-    return tuple(found)
+    """Return the values, those that say so taken from the Zip64 field, which holds no others."""
+    wanted = values.count(_MAX_32)
+    if not extra and not wanted:
+        return values
+    if len(extra) < 4:
+        _refuse("a Zip64 field is missing or cut short", code="exhibit.zip")
+    kind, length = struct.unpack_from("<HH", extra)
+    if kind == _UNICODE_PATH_EXTRA:
+        _refuse("an entry has a second name", code="exhibit.name")
+    if kind != _ZIP64_EXTRA or not wanted or not len(extra) - 4 == length == 8 * wanted:
+        _refuse("an extra field that is not Zip64's, or not as it is needed", code="exhibit.zip")
+    wide = iter(struct.unpack_from(f"<{wanted}Q", extra, 4))
+    return tuple(next(wide) if value == _MAX_32 else value for value in values)
 
 
 def _top_folder(entries: list[_Entry]) -> str:

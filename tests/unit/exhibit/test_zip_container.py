@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import zipfile
 import zlib
@@ -55,7 +56,7 @@ def test_deflated_entries_are_read():
 def test_our_own_writer_is_read_by_us_and_by_others():
     out = io.BytesIO()
     writer = ZipWriter(out, TIME)
-    files = {"x.exhibit/a": b"", "x.exhibit/水": b"water" * 1000}
+    files = {"x.exhibit/a": b"", "x.exhibit/water": b"water" * 1000}
     for name, data in files.items():
         writer.add(name, len(data), zlib.crc32(data), [data])
     writer.close()
@@ -77,6 +78,17 @@ def test_zip64_is_written_where_a_number_needs_it_and_read():
     assert list(read(out.getvalue()).values()) == list(files.values())
     with zipfile.ZipFile(out) as file:
         assert {each.filename: file.read(each) for each in file.infolist()} == files
+
+
+def test_a_zip64_end_that_says_the_same_is_read():
+    at = zip_attacks.end(GOOD)
+    count, size, start = struct.unpack_from("<HII", GOOD, at + 10)
+    for plain in ((0xFFFF, 0xFFFF, size, start), (count, count, 0xFFFFFFFF, 0xFFFFFFFF)):
+        assert read(zip_attacks.with_ends(GOOD, plain=plain)) == read(GOOD)
+
+
+def test_a_deflated_entry_that_holds_nothing_is_read():
+    assert read(zip_attacks.deflated(b"\x03\x00", b"")) == {"a": b""}
 
 
 def test_what_changes_while_it_is_written_is_noticed():

@@ -1,5 +1,6 @@
 /** The bag around an exhibit (BagIt, RFC 8493): step E2. */
-import { parseUtf8 } from "../bytes/text.ts";
+import { equal } from "../bytes/bytes.ts";
+import { parseUtf8, toUtf8 } from "../bytes/text.ts";
 import { FormatError } from "../errors.ts";
 import type { Contents } from "./contents.ts";
 import { type ExhibitFinding, failed } from "./verdict.ts";
@@ -22,7 +23,7 @@ export function judgeBag(contents: Contents): ExhibitFinding[] {
   for (const path of ["bagit.txt", "bag-info.txt"])
     if (!contents.sizes.has(path)) findings.push(failed("E2", "missing", path, "it is not there"));
   const bagit = contents.texts.get("bagit.txt");
-  if (bagit !== undefined && new TextDecoder().decode(bagit) !== BAGIT)
+  if (bagit !== undefined && !equal(bagit, toUtf8(BAGIT)))
     findings.push(failed("E2", "manifest", "bagit.txt", "it is not that of a BagIt 1.0 bag in UTF-8"));
   compare(contents, ["manifest-sha256.txt", "manifest-sha512.txt"], payload, findings);
   compare(contents, TAG_MANIFESTS, tags, findings);
@@ -41,7 +42,7 @@ export function judgeBagInfo(
   const wanted =
     `Bag-Software-Agent: ${list.generator}\nBagging-Date: ${list.date.slice(0, 10)}\n` +
     `External-Identifier: ${list.project}\nPayload-Oxum: ${bytes}.${sizes.length}\n`;
-  if (new TextDecoder("utf-8", { ignoreBOM: true }).decode(found) === wanted) return [];
+  if (equal(found, toUtf8(wanted))) return [];
   const why = "it does not say what follows from exhibit.json and the files";
   return [failed("E2", "manifest", "bag-info.txt", why)];
 }

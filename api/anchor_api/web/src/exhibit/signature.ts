@@ -1,6 +1,6 @@
 /** The party's signature over what it hands over: step E4. */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { toHex } from "../bytes/bytes.ts";
+import { equal, toHex } from "../bytes/bytes.ts";
 import { Fields } from "../bytes/fields.ts";
 import { parseJson } from "../bytes/json.ts";
 import { toUtf8 } from "../bytes/text.ts";
@@ -10,7 +10,8 @@ import { KeyBook, thumbprint } from "../records/keys.ts";
 import type { RecordText } from "../records/record.ts";
 import { type ExhibitFinding, failed } from "./verdict.ts";
 
-const PDF_LINE = /^[0-9a-f]{64} {2}data\/exhibit\.pdf$/;
+const DIGEST_DIGITS = 64;
+const PDF = toUtf8("  data/exhibit.pdf");
 
 /** SHA-256 of `manifest-sha256.txt` without the line of the PDF, in hex. */
 export function bundleDigest(manifest: Uint8Array): string {
@@ -18,9 +19,10 @@ export function bundleDigest(manifest: Uint8Array): string {
   let from = 0;
   while (from < manifest.length) {
     const feed = manifest.indexOf(10, from);
-    const to = feed === -1 ? manifest.length : feed + 1;
-    const line = manifest.subarray(from, to);
-    if (!PDF_LINE.test(new TextDecoder().decode(line).trimEnd())) kept.update(line);
+    const end = feed === -1 ? manifest.length : feed;
+    const to = feed === -1 ? end : end + 1;
+    const named = manifest.subarray(Math.min(from + DIGEST_DIGITS, end), end);
+    if (!equal(named, PDF)) kept.update(manifest.subarray(from, to));
     from = to;
   }
   return toHex(kept.digest());

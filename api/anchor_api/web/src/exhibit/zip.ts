@@ -25,13 +25,17 @@ const STORED = 0;
 const DEFLATED = 8;
 /** Bits that may be set: how hard deflate tried (1, 2) and that names are UTF-8 (11). */
 const FLAGS_KNOWN = 0x0806;
-const UTF8 = 0x0800;
 const FILE_MODE = 0o100000;
 const MODE_MASK = 0o170000;
 const UNIX = 3;
 const DOS_FOLDER = 0x10;
 const FILL = 0xffffffff;
+/** What the end of the directory says where a number stands in its Zip64 end. */
+const FILLS = [0xffff, 0xffff, 0xffff, 0xffff, FILL, FILL];
+const ZIP64 = 1;
 const UNICODE_PATH = 0x7075;
+/** This part, the directory's first, entries here, entries, size and place of the directory. */
+type Numbers = [number, number, number, number, number, number];
 
 /** One file of the container. */
 export interface Entry {
@@ -73,28 +77,38 @@ async function findDirectory(source: Source): Promise<Directory> {
   const view = viewOf(await source.read(Math.max(0, at), source.size));
   if (at < 0 || view.getUint32(0, true) !== END || view.getUint16(20, true) !== 0)
     throw refused("it is no zip file as exhibits are, or is cut short");
-  const parts = [view.getUint16(4, true), view.getUint16(6, true)];
-  const [here, count] = [view.getUint16(8, true), view.getUint16(10, true)];
-  const [size, offset] = [view.getUint32(12, true), view.getUint32(16, true)];
-  if (count === 0xffff || here === 0xffff || size === FILL || offset === FILL)
-    return findDirectory64(source, at - 20);
-  if (parts.some((part) => part !== 0) || here !== count) throw refused("it is one of several parts");
+  const plain = [
+    ...[4, 6, 8, 10].map((place) => view.getUint16(place, true)),
+    ...[12, 16].map((place) => view.getUint32(place, true)),
+  ];
+  if (plain.some((number, i) => number === FILLS[i])) return findDirectory64(source, at - 20, plain);
+  const [part, first, here, count, size, offset] = plain as Numbers;
+  const before = await source.read(Math.max(0, at - 20), at);
+  if (before.length === 20 && viewOf(before).getUint32(0, true) === LOCATOR64)
+    throw refused("it has a second end of its directory (Zip64)");
+  if (part !== 0 || first !== 0 || here !== count) throw refused("it is one of several parts");
   if (offset + size !== at) throw refused("its directory is not where its end says");
   return { count, size, offset };
 }
 
-async function findDirectory64(source: Source, locatorAt: number): Promise<Directory> {
+async function findDirectory64(source: Source, locatorAt: number, plain: readonly number[]): Promise<Directory> {
   const broken = refused("its Zip64 directory is not where its end says");
   const at = locatorAt - 56;
   if (at < 0) throw broken;
   const view = viewOf(await source.read(at, locatorAt + 20));
-  if (view.getUint32(56, true) !== LOCATOR64 || wide(view, 64) !== at || view.getUint32(0, true) !== END64)
-    throw broken;
-  const [here, count, size, offset] = [24, 32, 40, 48].map((place) => wide(view, place)) as [
-    number, number, number, number,
-  ];
-  if (view.getUint32(16, true) !== 0 || view.getUint32(20, true) !== 0 || here !== count)
-    throw refused("it is one of several parts");
+  const located = view.getUint32(60, true) === 0 && wide(view, 64) === at && view.getUint32(72, true) === 1;
+  if (view.getUint32(56, true) !== LOCATOR64 || !located) throw broken;
+  // 44: of what follows the length, without anything more.
+  if (view.getUint32(0, true) !== END64 || wide(view, 4) !== 44) throw broken;
+  const numbers = [
+    ...[16, 20].map((place) => view.getUint32(place, true)),
+    ...[24, 32, 40, 48].map((place) => wide(view, place)),
+  ] as Numbers;
+  // Readers differ in which end they take: each plain number is the wide one, or says none.
+  if (plain.some((number, i) => number !== numbers[i] && number !== FILLS[i]))
+    throw refused("the two ends of its directory differ");
+  const [part, first, here, count, size, offset] = numbers;
+  if (part !== 0 || first !== 0 || here !== count) throw refused("it is one of several parts");
   if (offset + size !== at) throw broken;
   return { count, size, offset };
 }
@@ -109,10 +123,11 @@ function readDirectory(bytes: Uint8Array, count: number): Entry[] {
     const nameLength = view.getUint16(at + 28, true);
     const extraLength = view.getUint16(at + 30, true);
     const next = at + 46 + nameLength + extraLength + view.getUint16(at + 32, true);
+    if (view.getUint16(at + 32, true) !== 0) throw refused("an entry has a comment");
     if (next > bytes.length) throw refused("its directory is cut short");
     if (view.getUint16(at + 34, true) !== 0) throw refused("it is one of several parts");
     const raw = bytes.subarray(at + 46, at + 46 + nameLength);
-    const name = nameOf(raw, (view.getUint16(at + 8, true) & UTF8) !== 0);
+    const name = nameOf(raw);
     checkPlain(view, at, name);
     const extra = bytes.subarray(at + 46 + nameLength, at + 46 + nameLength + extraLength);
     const [size, compressed, header] = zip64(
@@ -125,6 +140,7 @@ function readDirectory(bytes: Uint8Array, count: number): Entry[] {
       throw refused(`${name}: it grows more than ${MAX_EXPANSION} times when it is unpacked`, "expansion");
     if (method === STORED && size !== compressed)
       throw refused(`${name}: it is stored in another size than it says`, "size");
+    if (method === DEFLATED && compressed === 0) throw refused(`${name}: it is deflated into nothing`, "size");
     const flags = view.getUint16(at + 8, true);
     entries.push({ name, size, flags, method, compressed, crc: view.getUint32(at + 16, true), header, start: 0 });
     at = next;
@@ -146,44 +162,32 @@ function checkPlain(view: DataView, at: number, name: string): void {
     throw refused(`${name}: it is no plain file`, "kind");
 }
 
-/** Take sizes and place out of the Zip64 field where the directory has no room for them. */
+/** Take sizes and place out of the Zip64 field, which holds those that have no room elsewhere and no others. */
 function zip64(
   extra: Uint8Array,
   plain: readonly [number, number, number],
   name: string,
 ): [number, number, number] {
+  const wanted = plain.filter((value) => value === FILL).length;
+  if (extra.length === 0 && wanted === 0) return [...plain];
+  if (extra.length < 4) throw refused(`${name}: an extra field is missing or cut short`);
   const view = viewOf(extra);
-  let values: number[] | null = null;
-  for (let at = 0; at + 4 <= extra.length; ) {
-    const length = view.getUint16(at + 2, true);
-    if (at + 4 + length > extra.length) throw refused(`${name}: an extra field is cut short`);
-    const kind = view.getUint16(at, true);
-    if (kind === UNICODE_PATH) throw refused(`${name}: it has a second name`, "name");
-    if (kind === 1) {
-      if (values !== null) throw refused(`${name}: it has two sizes`);
-      values = [];
-      for (let part = at + 4; part + 8 <= at + 4 + length; part += 8) values.push(wide(view, part));
-    }
-    at += 4 + length;
-  }
-  const taken = plain.map((value) => (value === FILL ? (values?.shift() ?? -1) : value));
-  if (taken.includes(-1)) throw refused(`${name}: its size is missing`);
-  return taken as [number, number, number];
+  const kind = view.getUint16(0, true);
+  if (kind === UNICODE_PATH) throw refused(`${name}: it has a second name`, "name");
+  const length = view.getUint16(2, true);
+  if (kind !== ZIP64 || wanted === 0 || length !== 8 * wanted || extra.length !== 4 + length)
+    throw refused(`${name}: an extra field that is not Zip64's, or not as it is needed`);
+  let at = -4;
+  return plain.map((value) => (value === FILL ? wide(view, (at += 8)) : value)) as [number, number, number];
 }
 
-function nameOf(bytes: Uint8Array, marked: boolean): string {
-  let name: string;
-  try {
-    name = parseUtf8(bytes);
-  } catch {
-    throw refused("a name that is not UTF-8", "name");
-  }
-  if (!marked && bytes.some((byte) => byte > 0x7f)) throw refused("a name that is not marked as UTF-8", "name");
-  return name;
+function nameOf(bytes: Uint8Array): string {
+  if (bytes.some((byte) => byte > 0x7f)) throw refused("a name holds a character that is not ASCII", "name");
+  return parseUtf8(bytes);
 }
 
-/** What is no plain name on some system: controls and separators, reserved characters, odd ends. */
-const NOT_PRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
+/** What is no plain name on some system: more than printable ASCII, reserved characters, odd ends. */
+const PRINTABLE = /^[ -~]*$/;
 const RESERVED = /[\\:*?"<>|]/;
 
 function checkNames(names: readonly string[]): void {
@@ -197,13 +201,12 @@ function checkNames(names: readonly string[]): void {
 /** Refuse names that are not plain, or of which two are one on some system. */
 export function checkPlainNames(names: readonly string[]): void {
   const seen = new Map<string, string>();
-  const key = (name: string) => name.toLowerCase().normalize("NFC");
+  const key = (name: string) => name.toLowerCase();
   for (const name of names) {
     const plain =
-      new TextEncoder().encode(name).length <= MAX_NAME_BYTES &&
-      !NOT_PRINTABLE.test(name) &&
+      name.length <= MAX_NAME_BYTES &&
+      PRINTABLE.test(name) &&
       !RESERVED.test(name) &&
-      name.normalize("NFC") === name &&
       name.split("/").every((part) => part !== "" && part !== "." && part !== ".." && !/[. ]$/.test(part));
     if (!plain) throw refused(`${JSON.stringify(name.slice(0, 80))}: a name that is not plain`, "name");
     if (seen.has(key(name))) throw refused(`${name}: two names that are the same, or but for case`, "duplicate");
@@ -257,6 +260,18 @@ async function locateAll(source: Source, entries: readonly Entry[], directory: n
   return located;
 }
 
+/** What fflate keeps of a stream; it tells nobody where the stream ended. The version is pinned, the tests watch. */
+interface InflateState {
+  /** Bytes not used up: the last of them in part, where `s.p` bits of it are. */
+  readonly p: Uint8Array;
+  /** `f`: in or behind the last block; `l`: the codes of a block that is being read. */
+  readonly s: { readonly f?: number; readonly l?: unknown; readonly p: number };
+}
+
+function isDone({ s }: InflateState): boolean {
+  return Boolean(s.f) && !s.l;
+}
+
 /** Yield an entry's bytes in pieces; raises where it does not keep to its size. */
 export async function* pieces(source: Source, entry: Entry): AsyncGenerator<Uint8Array> {
   const end = entry.start + entry.compressed;
@@ -271,6 +286,7 @@ export async function* pieces(source: Source, entry: Entry): AsyncGenerator<Uint
     if (left < 0) throw refused(`${entry.name}: it is larger than it says`, "size");
     out.push(piece);
   });
+  const state = inflate as unknown as InflateState;
   // Small pieces in, so that a bomb is met long before it fills the memory.
   for (let at = entry.start; at < end; at += 64 << 10) {
     const stop = Math.min(end, at + (64 << 10));
@@ -282,7 +298,10 @@ export async function* pieces(source: Source, entry: Entry): AsyncGenerator<Uint
     }
     yield* out;
     out = [];
+    if (stop !== end && isDone(state)) throw refused(`${entry.name}: it holds more than its stream`, "size");
   }
+  if (!isDone(state) || state.p.length !== (state.s.p > 0 ? 1 : 0))
+    throw refused(`${entry.name}: it does not end where its stream does`, "size");
   if (left !== 0) throw refused(`${entry.name}: it is smaller than it says`, "size");
 }
 
