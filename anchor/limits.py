@@ -103,6 +103,8 @@ MAX_CALENDAR_DIGEST_BYTES: Final = 64
 # Records
 MAX_RECORD_BYTES: Final = 24 << 20
 MAX_RECORD_DISCLOSURES: Final = 4096
+# In header, payload and disclosures together, counted as a proof's.
+MAX_RECORD_JSON_VALUES: Final = 262_144
 MAX_PROJECT_RECORDS: Final = 1_000_000
 
 # The exhibit
@@ -112,12 +114,18 @@ MAX_EXHIBIT_DIRECTORY_BYTES: Final = 32 << 20
 MAX_EXHIBIT_EXPANSION: Final = 1_000
 # The list of records and files, and each manifest.
 MAX_EXHIBIT_LIST_BYTES: Final = 16 << 20
+# Of exhibit.json, counted as a proof's.
+MAX_EXHIBIT_LIST_JSON_VALUES: Final = 786_432
 # bagit.txt, bag-info.txt, signature.json, the manifests of tag files.
 MAX_EXHIBIT_TAG_BYTES: Final = 64 << 10
 # Records and proofs, all together: they are held in memory at once.
 MAX_EXHIBIT_EVIDENCE_BYTES: Final = 256 << 20
 MAX_EXHIBIT_RECORDS: Final = 100_000
 MAX_EXHIBIT_REASON_CHARACTERS: Final = 1_000
+MAX_EXHIBIT_TITLE_CHARACTERS: Final = 4_000
+MAX_EXHIBIT_GENERATOR_CHARACTERS: Final = 200
+# What the proofs of one exhibit get together, in the units of one verification.
+MAX_EXHIBIT_UNITS: Final = 40_000_000
 # What the service unpacks of one.
 MAX_EXHIBIT_SERVICE_BYTES: Final = 64 << 20
 # What the service spends on its proofs, in the units of one verification.

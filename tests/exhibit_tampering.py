@@ -215,6 +215,9 @@ def _additions(files: Files) -> Iterator[Tampering]:
         yield Tampering(f"with {path}", path, {**files, path: b"extra"}, (path,), deep=deep)
     upper = "data/LIMITS.MD.txt"
     yield Tampering(f"with {upper}", upper, {**files, upper: b""}, (upper,), deep=False)
+    for path in (BAGIT, BAG_INFO, LISTING):
+        marked = {**files, path: b"\xef\xbb\xbf" + files[path]}
+        yield Tampering(f"a byte order mark in {path}", path, marked, (path,), deep=True)
 
 
 # -- one field -------------------------------------------------------------------------------------
@@ -271,6 +274,12 @@ def _listing_fields(files: Files) -> Iterator[Tampering]:
         changed = _json_case(files, LISTING, name, _put(name)(new), named, deep=name not in free)
         # The name is compared with the folder, which an adversary renames too.
         yield replace(changed, deep=changed.deep and name != "name")
+    for name, new in (
+        ("generator", "vestige 0.1.0\nBagging-Date: 1999-01-01"), ("generator", "\x1b[31m"),
+        ("generator", "gén"), ("generator", ""), ("title", "\u202etxet"), ("title", "a\nb"),
+        ("title", "\x9b31m"), ("name", "猫"), ("name", "a/b"), ("name", "a\n"),
+    ):  # fmt: skip
+        yield _json_case(files, LISTING, f"{name} {new!a}", _put(name)(new))
     record = "data/records/00000001.sdjwt"
     proof = "data/proofs/00000001.proof"
     for name, new, named in (

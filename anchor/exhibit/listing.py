@@ -13,14 +13,18 @@ from typing import Any, Final
 
 from anchor import limits
 from anchor.errors import FormatError
-from anchor.exhibit.layout import sha256_of_file_path
+from anchor.exhibit.container import check_names
+from anchor.exhibit.layout import FOLDER_SUFFIX, sha256_of_file_path
 from anchor.formats.encoding import parse_hex, parse_json, parse_utc
 from anchor.proof.fields import Fields
 from anchor.records.kinds import KEY_KINDS, KINDS
 
 LANGUAGES: Final = ("en", "zh")
 _FIELD: Final = re.compile(r"file\.(0|[1-9][0-9]{0,3})", re.ASCII)
-_MAX_TITLE_CHARACTERS: Final = 4000
+# Controls, line and paragraph separators, what turns the direction of text round, a byte order
+# mark: fixed code points, so that no reader's version of Unicode plays a part.
+_NO_WORDS: Final = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
+_GENERATOR: Final = re.compile(r"[ -~]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Listing:
             "version": 1,
             "name": self.name,
             "project": self.project,
-            "title": self.title,
+            "title": plain_words(self.title),
             "languages": list(self.languages),
             "date": self.date,
             "generator": self.generator,
@@ -88,6 +92,11 @@ class Listing:
             "files": [_file_to_json(file) for file in self.files],
         }
         return json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def plain_words(text: str) -> str:
+    """Return a party's words as the list takes them: a space for each control character."""
+    return _NO_WORDS.sub(" ", text)
 
 
 def _record_to_json(record: ListedRecord) -> dict[str, Any]:
@@ -100,7 +109,7 @@ def _record_to_json(record: ListedRecord) -> dict[str, Any]:
     if record.shown:
         value["proof"] = record.proof
     if record.reason is not None:
-        value["reason"] = record.reason
+        value["reason"] = plain_words(record.reason)
     return value
 
 
@@ -121,19 +130,27 @@ def parse_listing(data: bytes) -> Listing:
         FormatError: it is not one: a field is missing, unknown or of another type; a place is
             missing; a genesis or key record is withheld; files are out of order or named twice.
     """
-    value = parse_json(data, max_bytes=limits.MAX_EXHIBIT_LIST_BYTES, what="exhibit.json")
+    value = parse_json(
+        data,
+        max_bytes=limits.MAX_EXHIBIT_LIST_BYTES,
+        what="exhibit.json",
+        max_values=limits.MAX_EXHIBIT_LIST_JSON_VALUES,
+    )
     fields = Fields(value, "exhibit.json")
     fields.integer("version", minimum=1, maximum=1)
     name = fields.text("name", max_characters=limits.MAX_EXHIBIT_NAME_BYTES)
+    if "/" in name:
+        raise FormatError("exhibit.json.name: it names a folder in a folder")
+    check_names([name + FOLDER_SUFFIX])
     project = fields.text("project")
     parse_hex(project, n_bytes=16, what="project in exhibit.json")
     listing = Listing(
         name,
         project,
-        fields.text("title", max_characters=_MAX_TITLE_CHARACTERS),
+        _words(fields, "title", limits.MAX_EXHIBIT_TITLE_CHARACTERS),
         _languages(fields),
         fields.text("date", max_characters=40),
-        fields.text("generator", max_characters=200),
+        _generator(fields),
         tuple(
             _record(item, place)
             for place, item in enumerate(
@@ -160,6 +177,20 @@ def _languages(fields: Fields) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _words(fields: Fields, name: str, most: int) -> str:
+    text = fields.text(name, max_characters=most)
+    if _NO_WORDS.search(text):
+        raise FormatError(f"{fields.path(name)}: a character that controls, and is not printed")
+    return text
+
+
+def _generator(fields: Fields) -> str:
+    text = fields.text("generator", max_characters=limits.MAX_EXHIBIT_GENERATOR_CHARACTERS)
+    if not _GENERATOR.fullmatch(text):
+        raise FormatError("exhibit.json.generator: one or more printable characters of ASCII")
+    return text
+
+
 def _record(fields: Fields, place: int) -> ListedRecord:
     seq = fields.integer("seq")
     if seq != place:
@@ -173,7 +204,7 @@ def _record(fields: Fields, place: int) -> ListedRecord:
     reason = None
     if not shown:
         most = limits.MAX_EXHIBIT_REASON_CHARACTERS
-        reason = fields.optional("reason", lambda name: fields.text(name, max_characters=most))
+        reason = fields.optional("reason", lambda name: _words(fields, name, most))
     fields.done()
     if kind in KEY_KINDS and not shown:
         raise FormatError(f"{fields.where}: a {kind} record is always shown")

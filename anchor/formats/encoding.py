@@ -249,6 +249,15 @@ def parse_json(
     return value
 
 
+def count_json_values(data: bytes) -> int:
+    """Return how many commas and opening brackets and braces stand outside of strings.
+
+    Of what is no JSON the number means nothing, but it is never too small for JSON.
+    """
+    raw = _without_escapes(data)
+    return _json_openings(raw if b'"' not in raw else _JSON_STRING.sub(b"", raw))
+
+
 def _has_more_values(raw: bytes, most: int) -> bool:
     """Tell whether commas and opening brackets and braces outside of strings are more than that."""
     if len(raw) <= most or _json_openings(raw) <= most:

@@ -37,7 +37,12 @@ from anchor.errors import (
     VerificationError,
 )
 from anchor.formats.ed25519 import SIGNATURE_BYTES, verify_ed25519
-from anchor.formats.encoding import base64url, parse_base64url, parse_json
+from anchor.formats.encoding import (
+    base64url,
+    count_json_values,
+    parse_base64url,
+    parse_json,
+)
 
 SALT_BYTES: Final = 16
 _MAX_SALT_BYTES: Final = 64
@@ -146,6 +151,7 @@ def parse_sd_jwt(data: str | bytes) -> SdJwt:
             "the record does not end in a tilde: it is a bare JWT, cut short, or has a key binding",
             code="record.end",
         )
+    _check_values(text, [*jwt.split("."), *rest])
     return _joined(jwt, map(parse_disclosure, rest))
 
 
@@ -184,6 +190,21 @@ def _check_size(n_bytes: int, n_disclosures: int) -> None:
         raise LimitExceededError(
             f"{n_disclosures} disclosures, at most {limits.MAX_RECORD_DISCLOSURES} are read"
         )
+
+
+def _check_values(text: str, parts: Iterable[str]) -> None:
+    """Check how many values the JSON in all parts holds, before any of it is read."""
+    left = limits.MAX_RECORD_JSON_VALUES
+    if len(text) <= left:
+        return  # each takes a byte, which takes more than a character here
+    for part in parts:
+        data = parse_base64url(part, max_bytes=limits.MAX_RECORD_BYTES, what="part of a record")
+        left -= count_json_values(data)
+        if left < 0:
+            raise LimitExceededError(
+                f"the record holds more than {limits.MAX_RECORD_JSON_VALUES:,} values",
+                code="format.json.values",
+            )
 
 
 def _joined(jwt: str, disclosures: Iterable[Disclosure]) -> SdJwt:
@@ -311,7 +332,10 @@ def sign_sd_jwt(
     signing_input = f"{header}.{base64url(_compact(whole))}"
     jwt = f"{signing_input}.{base64url(sign(signing_input.encode()))}"
     _check_size(len(jwt) + sum(len(item.text) + 1 for item in disclosures) + 1, len(disclosures))
-    return _joined(jwt, disclosures)
+    sd_jwt = _joined(jwt, disclosures)
+    text = sd_jwt.serialize()
+    _check_values(text, [*jwt.split("."), *(item.text for item in disclosures)])
+    return sd_jwt
 
 
 def verify_sd_jwt(sd_jwt: SdJwt, public_key: bytes) -> None:

@@ -51,6 +51,16 @@ export const MAX_RLP_DEPTH = 16;
 export const MAX_TRIE_NODES = 80;
 export const MAX_TRIE_NODE_BYTES = 1 << 20;
 
+/** Of a record's header, payload and disclosures together; of `exhibit.json`; counted as a proof's. */
+export const MAX_RECORD_JSON_VALUES = 262_144;
+export const MAX_EXHIBIT_LIST_JSON_VALUES = 786_432;
+export const MAX_EXHIBIT_REASON_CHARACTERS = 1_000;
+export const MAX_EXHIBIT_TITLE_CHARACTERS = 4_000;
+export const MAX_EXHIBIT_GENERATOR_CHARACTERS = 200;
+
+/** What the proofs of one exhibit get together, in the units of one verification. */
+export const MAX_EXHIBIT_UNITS = 40_000_000;
+
 /** The work of one verification (docs/spec/verification.md, step W). */
 export const MAX_WORK_UNITS = 600_000;
 export const UNITS_PER_OTS_BYTE = 4;

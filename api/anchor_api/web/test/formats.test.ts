@@ -42,8 +42,8 @@ describe("JSON", () => {
     expect(() => read(nested(33))).toThrow(/deep/);
     expect(() => parseJson('"éé"', 6, "it")).not.toThrow();
     expect(() => parseJson('"éé"', 5, "it")).toThrow(/longer/);
-    expect(() => parseJson('[1,"[,{",{}]', 100, "it", 4)).not.toThrow();
-    expect(() => parseJson('[1,"[,{",{}]', 100, "it", 3)).toThrow(/too many/);
+    expect(() => parseJson('[1,"[,{",{}]', 100, "it", { left: 4 })).not.toThrow();
+    expect(() => parseJson('[1,"[,{",{}]', 100, "it", { left: 3 })).toThrow(/too many/);
   });
 });
 

@@ -21,15 +21,22 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/**
- * Read one JSON document of at most `maxBytes`, and of at most `maxValues` commas and opening brackets
- * and braces outside of strings.
- */
-export function parseJson(data: Uint8Array | string, maxBytes: number, what: string, maxValues = Infinity): Json {
+/** How many commas and opening brackets and braces outside of strings may still be read; documents can share one. */
+export interface ValuesLeft {
+  left: number;
+}
+
+/** Read one JSON document of at most `maxBytes`, and of at most as many values as are left. */
+export function parseJson(
+  data: Uint8Array | string,
+  maxBytes: number,
+  what: string,
+  values: ValuesLeft = { left: Infinity },
+): Json {
   const length = typeof data === "string" ? new TextEncoder().encode(data).length : data.length;
   if (length > maxBytes) throw new LimitExceededError(`${what} is longer than ${maxBytes} bytes`);
   const text = typeof data === "string" ? data : parseUtf8(data, what);
-  return new Parser(text, what, maxValues).document();
+  return new Parser(text, what, values).document();
 }
 
 const INTEGER = /-?(?:0|[1-9][0-9]*)/y;
@@ -43,16 +50,16 @@ class Parser {
   private at = 0;
   private readonly text: string;
   private readonly what: string;
-  private valuesLeft: number;
+  private readonly values: ValuesLeft;
 
-  constructor(text: string, what: string, maxValues: number) {
+  constructor(text: string, what: string, values: ValuesLeft) {
     this.text = text;
     this.what = what;
-    this.valuesLeft = maxValues;
+    this.values = values;
   }
 
   private count(): void {
-    if (--this.valuesLeft < 0) throw new LimitExceededError(`${this.what} holds too many values`);
+    if (--this.values.left < 0) throw new LimitExceededError(`${this.what} holds too many values`);
   }
 
   document(): Json {

@@ -4,11 +4,16 @@ import { parseJson } from "../bytes/json.ts";
 import { parseHex, toHex } from "../bytes/text.ts";
 import { parseUtc } from "../bytes/time.ts";
 import { FormatError } from "../errors.ts";
+import * as limits from "../limits.ts";
 import { KEY_KINDS, KINDS } from "../records/kinds.ts";
+import { checkPlainNames } from "./zip.ts";
 
 const MAX_BYTES = 16 << 20;
 const MAX_ITEMS = 100_000;
 const FIELD = /^file\.(0|[1-9][0-9]{0,3})$/;
+/** Controls, separators of lines, what turns text round, a byte order mark: the same in every version of Unicode. */
+const NO_WORDS = /[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/;
+const GENERATOR = /^[ -~]+$/;
 const PATH = /^files\/([0-9a-f]{64})(?:\.[a-z0-9]{1,8})?$/;
 
 /** One place of the project. Digests are hex. */
@@ -47,15 +52,16 @@ export interface Listing {
 
 /** Read the list; FormatError where it is none. */
 export function readList(data: Uint8Array): Listing {
-  const fields = new Fields(parseJson(data, MAX_BYTES, "exhibit.json"), "exhibit.json");
+  const values = { left: limits.MAX_EXHIBIT_LIST_JSON_VALUES };
+  const fields = new Fields(parseJson(data, MAX_BYTES, "exhibit.json", values), "exhibit.json");
   fields.integer("version", 1, 1);
   const list: Listing = {
-    name: fields.text("name", 255),
+    name: plainName(fields),
     project: toHex(parseHex(fields.text("project"), 16, "project in exhibit.json")),
-    title: fields.text("title", 4000),
+    title: words(fields, "title", limits.MAX_EXHIBIT_TITLE_CHARACTERS),
     languages: languages(fields),
     date: fields.text("date", 40),
-    generator: fields.text("generator", 200),
+    generator: generator(fields),
     records: fields.objects("records", MAX_ITEMS, readRow),
     files: fields.objects("files", MAX_ITEMS, readFile),
   };
@@ -73,6 +79,27 @@ export function readList(data: Uint8Array): Listing {
   return list;
 }
 
+function plainName(fields: Fields): string {
+  const name = fields.text("name", 255);
+  if (name.includes("/")) throw new FormatError("exhibit.json.name: it names a folder in a folder");
+  checkPlainNames([`${name}.exhibit`]);
+  return name;
+}
+
+/** A party's own words. */
+function words(fields: Fields, name: string, most: number): string {
+  const text = fields.text(name, most);
+  if (NO_WORDS.test(text)) throw new FormatError(`${fields.path(name)}: a character that controls, and is not printed`);
+  return text;
+}
+
+function generator(fields: Fields): string {
+  const text = fields.text("generator", limits.MAX_EXHIBIT_GENERATOR_CHARACTERS);
+  if (!GENERATOR.test(text))
+    throw new FormatError("exhibit.json.generator: one or more printable characters of ASCII");
+  return text;
+}
+
 function languages(fields: Fields): string[] {
   const found = fields.texts("languages", 2, (text) => text);
   if (found.length === 0 || new Set(found).size !== found.length || found.some((one) => one !== "en" && one !== "zh"))
@@ -87,7 +114,7 @@ function readRow(fields: Fields): ListedRecord {
   const digest = toHex(fields.hex("digest", 32));
   const shown = fields.boolean("shown");
   const proof = shown && fields.boolean("proof");
-  const reason = shown ? null : fields.optional("reason", (name) => fields.text(name, 1000));
+  const reason = shown ? null : fields.optional("reason", (name) => words(fields, name, limits.MAX_EXHIBIT_REASON_CHARACTERS));
   if (!shown && KEY_KINDS.has(kind)) throw new FormatError(`${fields.where}: a ${kind} record is always shown`);
   return { seq, kind, digest, shown, proof, reason };
 }

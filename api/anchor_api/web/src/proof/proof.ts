@@ -115,7 +115,7 @@ export interface Proof {
 
 /** Read a proof file; FormatError for anything that is none. */
 export function readProof(data: Uint8Array | string): Proof {
-  const json = parseJson(data, limits.MAX_PROOF_BYTES, "proof", limits.MAX_PROOF_JSON_VALUES);
+  const json = parseJson(data, limits.MAX_PROOF_BYTES, "proof", { left: limits.MAX_PROOF_JSON_VALUES });
   const fields = new Fields(json, "proof");
   const version = fields.integer("version");
   if (version !== 1)

@@ -4,9 +4,10 @@
  * docs/spec/record.md, "The text"; docs/spec/verification.md, step 13.2.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { type Json, type JsonObject, isObject, parseJson } from "../bytes/json.ts";
+import { type Json, type JsonObject, type ValuesLeft, isObject, parseJson } from "../bytes/json.ts";
 import { parseBase64Url, toBase64Url, toUtf8 } from "../bytes/text.ts";
 import { FalseError, FormatError, LimitExceededError } from "../errors.ts";
+import { MAX_RECORD_JSON_VALUES } from "../limits.ts";
 
 const MAX_BYTES = 24 << 20;
 const MAX_DISCLOSURES = 4096;
@@ -48,12 +49,13 @@ export function readSdJwt(text: string): SdJwt {
     );
   if (rest.length > MAX_DISCLOSURES)
     throw new LimitExceededError(`record of over ${MAX_DISCLOSURES} disclosures`);
-  const disclosures = rest.map(readDisclosure);
+  const values = { left: MAX_RECORD_JSON_VALUES };
+  const disclosures = rest.map((one) => readDisclosure(one, values));
   const parts = jwt.split(".");
   const [header = "", payload = "", signature = ""] = parts;
   if (parts.length !== 3) throw new FormatError("a JWT has three parts: header, payload, signature");
-  const mediaType = readHeader(header);
-  const body = readPart(payload, "record payload");
+  const mediaType = readHeader(header, values);
+  const body = readPart(payload, "record payload", values);
   if (!isObject(body)) throw new FormatError("the record payload is not an object");
   const hiddenDigests = readDigests(body);
   const raw = parseBase64Url(signature, "record signature");
@@ -70,12 +72,12 @@ export function readSdJwt(text: string): SdJwt {
   };
 }
 
-function readPart(text: string, what: string): Json {
-  return parseJson(parseBase64Url(text, what), MAX_BYTES, what);
+function readPart(text: string, what: string, values: ValuesLeft): Json {
+  return parseJson(parseBase64Url(text, what), MAX_BYTES, what, values);
 }
 
-function readHeader(text: string): string {
-  const header = readPart(text, "record header");
+function readHeader(text: string, values: ValuesLeft): string {
+  const header = readPart(text, "record header", values);
   if (!isObject(header) || Object.keys(header).sort().join() !== "alg,typ")
     throw new FormatError("the record header holds alg and typ and nothing else");
   if (header["alg"] !== "EdDSA")
@@ -103,8 +105,8 @@ function readDigests(payload: JsonObject): string[] {
   return digests as string[];
 }
 
-function readDisclosure(text: string): Disclosure {
-  const parts = readPart(text, "disclosure");
+function readDisclosure(text: string, values: ValuesLeft): Disclosure {
+  const parts = readPart(text, "disclosure", values);
   if (!Array.isArray(parts) || parts.length !== 3)
     throw new FormatError("a disclosure is an array of salt, name and value");
   const [salt, name, value] = parts as [Json, Json, Json];
