@@ -1,8 +1,8 @@
 """Read a whole vault again: the chain, the originals, the proofs.
 
-Nothing derived is believed: every record is read from its file and judged by
-:mod:`anchor.records.chain`, every original is at least there with its size, and read whole if that
-is asked for. What is wrong is listed, and the rest goes on.
+Nothing derived is believed: every record is read from its file, has to hold all its fields and is
+judged by :mod:`anchor.records.chain`, every original is at least there with its size, and read
+whole if that is asked for. What is wrong is listed, and the rest goes on.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def check_vault(
         except VestigeError as error:
             problems.append(Problem(seq, error.code, error.message))
         step()
+    problems += [_fields_missing(record) for record in records if record.withheld]
     report = verify_chain(records) if records else None
     if report is not None:
         problems += _chain_problems(report)
@@ -89,6 +90,16 @@ def check_vault(
         report.complete_up_to if report else None,
         report.closed if report else False,
     )
+
+
+def _fields_missing(record: Record) -> Problem:
+    """Say that disclosures are gone: the signature holds without them, what they said is lost."""
+    hidden = len(record.sd_jwt.hidden_digests)
+    lost = (
+        f"{record.withheld} of its {hidden} hidden fields {'is' if record.withheld == 1 else 'are'}"
+    )
+    why = f"{lost} gone from its file: take the file from a copy of the vault"
+    return Problem(record.seq, "vault.fields_missing", why)
 
 
 def _chain_problems(report: ChainReport) -> Iterator[Problem]:

@@ -86,3 +86,22 @@ def test_a_hole_is_an_error(filled: Project):
     filled.vault.layout.record(2).unlink()
     with pytest.raises(StoreConflictError):
         check_vault(filled.vault)
+
+
+def test_fields_that_are_gone_from_a_record_are_named(filled: Project):
+    """The signature holds without them; the words and their salts are lost all the same."""
+    filled.note("what only this file holds")
+    path = filled.vault.layout.record(5)
+    path.chmod(0o644)
+    path.write_text(path.read_text().partition("~")[0] + "~")
+    assert codes(filled) == [(5, "vault.fields_missing")]
+    (problem,) = check_vault(filled.vault, originals=True).problems
+    assert problem.reason.startswith("1 of its 1 hidden fields is gone")
+
+
+def test_a_lost_file_entry_is_named(filled: Project):
+    path = filled.vault.layout.record(2)
+    path.chmod(0o644)
+    jwt, *_rest = path.read_text().split("~")
+    path.write_text(f"{jwt}~")
+    assert codes(filled) == [(2, "vault.fields_missing")]
