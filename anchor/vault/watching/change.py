@@ -11,8 +11,9 @@ What = Literal["closed", "writing", "there", "attributes"]
 """``closed`` after writing or moved in whole; ``writing`` goes on; ``there`` is all that is known;
 ``attributes`` changed, such as who may read it."""
 
-Signature = tuple[int, int, int]
-"""Size, time of the last write in nanoseconds, number of the file; of a symbolic link, its own."""
+Signature = tuple[int, int, int, int]
+"""Size, time of the last write in nanoseconds, number of the file, time of the last change of any
+kind in nanoseconds; of a symbolic link, its own. The last one is what no program can put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Change:
 
 def signature_of(status: os.stat_result) -> Signature:
     """Return what has to stay the same for a file to count as unchanged."""
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns
 
 
 def look(path: Path) -> os.stat_result | None:

@@ -304,3 +304,21 @@ def test_news_that_the_kernel_lost_are_said_to_be_lost(tmp_path: Path):
         changes, _, lost = listening.wait(0.0)
         assert changes or lost
     listening.close()
+
+
+def test_a_version_of_the_same_size_whose_time_was_put_back_is_seen(tmp_path: Path):
+    """As ``rsync --inplace --times`` and ``cp --preserve`` write."""
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"II*\x00 one")
+    before = path.stat()
+    settling = Settling()
+    settling.learn([Change(path, "closed")], 0.0)
+    (first,), _ = settling.due(1.0, 10)
+    settling.finish(first)
+    with path.open("r+b") as file:
+        file.write(b"II*\x00 two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_ino == before.st_ino
+    settling.learn([Change(path, "closed")], 2.0)
+    (second,), _ = settling.due(3.0, 10)
+    assert second.path == path
