@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import queue
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from anchor.capture.capture import Capture
@@ -104,12 +103,7 @@ class CapturePool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self.close()
 
 

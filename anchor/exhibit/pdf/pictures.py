@@ -7,7 +7,6 @@ originals are what is evidence; a picture here only helps to find them.
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol, Self
 
 from anchor.exhibit.pdf.contents import Contents
@@ -31,12 +30,7 @@ class FilePictures:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exc: object) -> None:
         self._end()
 
     def jpeg_of(self, path: Path) -> bytes | None:
