@@ -38,10 +38,11 @@ _DECODE = (
 
 @dataclass(frozen=True, slots=True)
 class TokenCheck:
-    """How one token is checked: which file, the time it states, the lines."""
+    """How one token is checked: which file, the time it states, what of, the lines."""
 
     path: str
     time: datetime
+    covers: str
     trusted: bool
     lines: tuple[str, ...]
 
@@ -187,7 +188,7 @@ def _disclosure(record: Record) -> Iterator[str]:
         "| base64 | tr '+/' '-_' | tr -d '='"
     )
     yield f"# → {base64url(hashlib.sha256(first.text.encode()).digest())}"
-    yield f"cut -d. -f2 {path} | decode | grep -c {first.digest}"
+    yield f"cut -d. -f2 {path} | decode | grep -c -e {first.digest}"
     yield "# → 1"
     yield f"cut -d'~' -f2 {path} | decode"
 
@@ -238,7 +239,9 @@ def _tokens(evidence: Sequence[AnchorFile]) -> Iterator[TokenCheck]:
                 f"-CAfile {facts['root']} {chain}-attime {int(time.timestamp())}"
             )
             trusted = not facts["root"].endswith("from-the-proof.pem")
-            yield TokenCheck(file.path, time, trusted, (line, "# → Verification: OK"))
+            yield TokenCheck(
+                file.path, time, facts["covers"], trusted, (line, "# → Verification: OK")
+            )
 
 
 def _blocks(seq: int, proof: Proof | None, evidence: Sequence[AnchorFile]) -> Iterator[BlockCheck]:

@@ -6,13 +6,15 @@ The commands are the same in both (:mod:`anchor.exhibit.check_steps`); a test ru
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from anchor.exhibit.anchors import AnchorFile
 from anchor.exhibit.check_steps import CheckSteps, check_steps
 from anchor.exhibit.listing import Listing
 from anchor.exhibit.texts import load_text
 from anchor.proof.proof import Proof
+from anchor.records.keys import key_thumbprint
 from anchor.records.record import Record
 
 
@@ -34,8 +36,8 @@ def check_texts(
     """
     steps = check_steps(listing, records, proofs, anchors, signed_by)
     return {
-        "data/CHECK.md": "\n".join(_text(_words("en"), listing, steps)),
-        "data/CHECK.zh.md": "\n".join(_text(_words("zh"), listing, steps)),
+        path: "\n".join(_numbered(_text(_words(language), listing, steps, signed_by)))
+        for path, language in (("data/CHECK.md", "en"), ("data/CHECK.zh.md", "zh"))
     }
 
 
@@ -43,13 +45,23 @@ def _words(language: str) -> dict[str, str]:
     return tomllib.loads(load_text(f"check.{language}.toml"))
 
 
-def _text(words: Mapping[str, str], listing: Listing, steps: CheckSteps) -> Iterator[str]:
+def _numbered(parts: Iterable[str]) -> Iterator[str]:
+    """Number the sections: which of them there are depends on the evidence."""
+    numbers = count(1)
+    for part in parts:
+        heading = part.startswith("## ")
+        yield f"## {next(numbers)} {part.removeprefix('## ')}" if heading else part
+
+
+def _text(
+    words: Mapping[str, str], listing: Listing, steps: CheckSteps, signed_by: bytes | None
+) -> Iterator[str]:
     name, seq = listing.name, steps.record
     yield f"# {words['title'].format(name=name)}\n"
     yield f"{words['intro'].format(name=name)}\n"
     yield from _part(words, "files", steps.files)
     yield f"## {words['signature']}\n"
-    yield f"{words['signature_text' if steps.signature else 'unsigned']}\n"
+    yield f"{words['unsigned'] if signed_by is None else _signature_text(words, signed_by)}\n"
     yield from _lines(steps.signature)
     yield f"## {words['record'].format(record=seq)}\n"
     for part in ("digest", "payload", "key", "disclosure"):
@@ -68,7 +80,9 @@ def _text(words: Mapping[str, str], listing: Listing, steps: CheckSteps) -> Iter
         yield f"## {words['token']}\n"
         shown = f"{token.time:%Y-%m-%d %H:%M:%S}"
         trust = words["token_trusted" if token.trusted else "token_untrusted"]
-        yield words["token_text"].format(time=shown, path=token.path) + " " + trust + "\n"
+        covered = words[f"covers_{token.covers}"]
+        text = words["token_text"].format(time=shown, path=token.path, covered=covered)
+        yield f"{text} {trust}\n"
         yield from _lines(token.lines)
     for block in steps.blocks:
         kind = "bitcoin" if block.chain_id is None else "evm"
@@ -80,6 +94,11 @@ def _text(words: Mapping[str, str], listing: Listing, steps: CheckSteps) -> Iter
         yield from _lines(block.lines)
     yield f"## {words['rest']}\n"
     yield words["rest_text"].format(name=name) + "\n"
+
+
+def _signature_text(words: Mapping[str, str], key: bytes) -> str:
+    named = words["signer"].format(thumbprint=key_thumbprint(key).hex()[:8], raw=key.hex()[:8])
+    return words["signature_text"].format(key=named)
 
 
 def _part(words: Mapping[str, str], part: str, lines: Sequence[str]) -> Iterator[str]:

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from anchor.exhibit.check_steps import check_steps
 from anchor.exhibit.choice import Choice, FieldRule
-from tests import exhibits
+from anchor.exhibit.listing import ListedRecord, Listing
+from anchor.records.keys import key_thumbprint
+from tests import exhibits, recorder
 
 TOOLS = ("bash", "sha256sum", "base64", "openssl", "xxd", "awk", "sed", "cut", "tr")
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
@@ -104,3 +107,34 @@ def test_the_commands_fit_an_exhibit_of_which_little_is_shown(folder, tmp_path: 
     assert not any("signature.json" in block for block in found)
     check_all(little)
     assert "did not sign" in (little / "data" / "CHECK.md").read_text()
+
+
+def test_a_disclosure_whose_digest_begins_with_a_dash_is_found_all_the_same(require, tmp_path):
+    require(shutil.which("openssl"), "openssl is not installed")
+    for number in range(2000):
+        project = recorder.Project(new_salt=recorder.salts(f"dash {number}"))
+        record = project.genesis()
+        if record.sd_jwt.disclosures[0].digest.startswith("-"):
+            break
+    (tmp_path / "data" / "records").mkdir(parents=True)
+    text = record.sd_jwt.serialize()
+    (tmp_path / "data" / "records" / "00000000.sdjwt").write_text(text)
+    listing = Listing(
+        "x", project.project, "x", ("en",), "2026-11-23T09:00:00Z", "tests 1",
+        (ListedRecord(0, "genesis", record.digest, shown=True),), (),
+    )  # fmt: skip
+    steps = check_steps(listing, {0: record}, {}, (), None)
+    pairs = run("\n".join(steps.disclosure), tmp_path)
+    assert len(pairs) == 2
+    assert [said == printed.strip() for said, printed in pairs] == [True, True]
+
+
+@pytest.mark.parametrize("name", ["CHECK.md", "CHECK.zh.md"])
+def test_sections_are_numbered_and_name_the_key_and_what_a_token_covers(case, folder: Path, name):
+    text = (folder / "data" / name).read_text()
+    found = [int(number) for number in re.findall(r"^## (\d+) ", text, re.MULTILINE)]
+    assert found == list(range(1, len(found) + 1))
+    assert len(found) == text.count("\n## ")
+    assert f"`{key_thumbprint(case.signer.public_key).hex()[:8]}…`" in text
+    assert f"`{case.signer.public_key.hex()[:8]}…`" in text
+    assert "{" not in re.sub(r"```sh\n.*?```", "", text, flags=re.DOTALL)
