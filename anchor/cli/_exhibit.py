@@ -12,15 +12,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from anchor.cli._ladder import ANSWERS
 from anchor.cli._output import Cell, Output, dim, padded, shown_time, word
 from anchor.cli._progress import Progress
 from anchor.errors import StoreError, StoreUnavailableError
 from anchor.exhibit.contents import read_contents
 from anchor.exhibit.folder_container import FolderContainer
 from anchor.exhibit.judge import JudgeFor, judge_exhibit
+from anchor.exhibit.sentences import numbers
 from anchor.exhibit.verdict import ExhibitVerdict, exhibit_to_json
 from anchor.exhibit.zip_container import ZipContainer
-from anchor.verify.verdict import Verdict
+from anchor.verify.verdict import Answer, Verdict
 
 if TYPE_CHECKING:
     from anchor.exhibit.container import Container
@@ -84,6 +86,8 @@ def _opened(path: Path) -> Iterator[Container]:
 def print_exhibit(out: Output, verdict: ExhibitVerdict, name: str) -> None:
     """Print a verdict on an exhibit."""
     out.line(padded(f"{name}: {_sentence(verdict)}", _SENTENCE_COLUMNS), word(verdict.status))
+    for line in _answers(verdict):
+        out.line("  ", line)
     for finding in verdict.findings[:_MAX_FINDINGS]:
         where = finding.path or "the exhibit"
         out.line("  ", padded(word(finding.word), _WORD_COLUMNS), f"{where}: {finding.reason}")
@@ -112,6 +116,18 @@ def _sentence(verdict: ExhibitVerdict) -> str:
         return verdict.reason
     when = shown_time(newest.headline.existed_before)
     return f"{shown:,} records, the last of which existed before {when} UTC"
+
+
+def _answers(verdict: ExhibitVerdict) -> Iterator[str]:
+    """Yield what is said to "did they exist before T?", one line an answer."""
+    found: dict[tuple[datetime, Answer], list[int]] = {}
+    for each in () if verdict.records is None else verdict.records.verdicts:
+        if each.record is not None and each.before is not None and each.answer is not None:
+            found.setdefault((each.before, each.answer), []).append(each.record.record.seq)
+    for (before, answer), seqs in found.items():
+        records = "record" if len(seqs) == 1 else "records"
+        asked = f"before {shown_time(before)} UTC?"
+        yield f"{asked} {records} {numbers(seqs)}: {ANSWERS[answer]}"
 
 
 def _print_records(out: Output, verdict: ExhibitVerdict) -> None:

@@ -43,7 +43,7 @@ _FINDINGS: Final = {
     "13.6": "fork",
     "13.7": "not before",
 }
-_ANSWERS: Final = {
+ANSWERS: Final = {
     Answer.YES: "yes",
     Answer.NO: "no: the evidence is genuine and does not show it",
     Answer.UNKNOWN: "unknown: what is not checked or pending may show it",
@@ -61,7 +61,7 @@ def print_verdict(out: Output, verdict: Verdict, name: str, *, digest_only: bool
     """
     print_sentence(out, sentence_of(verdict, name, digest_only=digest_only), verdict.status)
     if verdict.before is not None and verdict.answer is not None:
-        out.line(f"{_INDENT}before {shown_time(verdict.before)} UTC? {_ANSWERS[verdict.answer]}")
+        out.line(f"{_INDENT}before {shown_time(verdict.before)} UTC? {ANSWERS[verdict.answer]}")
     print_rows(out, list(_rows(verdict)))
     for warning in verdict.warnings:
         print_below(out, f"note: {warning}")

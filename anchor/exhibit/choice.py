@@ -105,11 +105,28 @@ def parse_rules(texts: Sequence[str], known: Iterable[tuple[int, str]]) -> tuple
             )
         rule = FieldRule(None if match[1] is None else int(match[1]), match[2])
         if not any(rule.matches(*item) for item in fields):
-            near = difflib.get_close_matches(rule.name, {name for _, name in fields}, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else None
-            raise UsageError(f"{text}: no record has that field", code="usage.field", hint=hint)
+            raise _no_field(rule, fields)
         rules.append(rule)
     return tuple(rules)
+
+
+def _no_field(rule: FieldRule, fields: Iterable[tuple[int, str]]) -> UsageError:
+    """Return what is said of a rule that is about no field: which ones there are."""
+    there = {name for seq, name in fields if rule.seq in (None, seq)}
+    near = difflib.get_close_matches(rule.name, there, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else None
+    if rule.seq is None:
+        return UsageError(f"{rule.name}: no record has that field", code="usage.field", hint=hint)
+    if not there:
+        return UsageError(
+            f"{rule.seq}:{rule.name}: no record {rule.seq} with fields is shown",
+            code="usage.field",
+        )
+    return UsageError(
+        f"{rule.seq}:{rule.name}: record {rule.seq} has no field {rule.name!r}",
+        code="usage.field",
+        hint=hint or f"it has {', '.join(sorted(there))}",
+    )
 
 
 def parse_reasons(texts: Sequence[str], withheld: frozenset[int]) -> dict[int, str]:

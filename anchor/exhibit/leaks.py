@@ -246,7 +246,7 @@ def _in_files(
                 folded[sha256] = "\n".join(_folded(text) for text in _with_escapes(found))
             for secret in secrets:
                 if secret.stands_in(folded[sha256]):
-                    where = f"what stands in the file of {_place(record.seq, name)}"
+                    where = f"the file of {_place(record.seq, name)}"
                     yield Leak(secret.what, where, f"--no-files {record.seq}")
 
 

@@ -96,7 +96,7 @@ def _proved(records: RecordsVerdict) -> Iterator[str]:
 def _not_checked(listing: Listing, records: RecordsVerdict) -> Iterator[str]:
     withheld = [record.seq for record in listing.records if not record.shown]
     if withheld:
-        yield f"{_counted(len(withheld), 'record')} withheld: {_numbers(withheld)}"
+        yield f"{_counted(len(withheld), 'record')} withheld: {numbers(withheld)}"
     if records.withheld_fields:
         yield f"{_counted(records.withheld_fields, 'field')} withheld in the records shown"
     files = sum(file.path is None for file in listing.files)
@@ -106,8 +106,8 @@ def _not_checked(listing: Listing, records: RecordsVerdict) -> Iterator[str]:
     for item, verdict in zip(records.report.records, records.verdicts, strict=True):
         if verdict.status not in (Status.VERIFIED, Status.FAILED):
             reasons.setdefault(_why(verdict), []).append(item.record.seq)
-    for reason, numbers in reasons.items():
-        yield f"{'record' if len(numbers) == 1 else 'records'} {_numbers(numbers)}: {reason}"
+    for reason, seqs in reasons.items():
+        yield f"{'record' if len(seqs) == 1 else 'records'} {numbers(seqs)}: {reason}"
     if records.report.complete_up_to is None:
         yield records.statement
 
@@ -125,10 +125,10 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _numbers(numbers: Iterable[int]) -> str:
+def numbers(seqs: Iterable[int]) -> str:
     """Return ``1-3, 7``."""
     runs: list[list[int]] = []
-    for number in sorted(numbers):
+    for number in sorted(seqs):
         if runs and runs[-1][-1] == number - 1:
             runs[-1][1:] = [number]
         else:

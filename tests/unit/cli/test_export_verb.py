@@ -125,8 +125,15 @@ def test_under_another_policy_it_is_not_checked(run, proven, tmp_path):
 def test_before_a_time(run, proven, tmp_path):
     policy = ("--policy", tmp_path / "policy.json")
     path = exported(run, *policy)["path"]
-    assert run("verify", path, *policy, "--before", "2026-12-01").status == 0
-    assert run("verify", path, *policy, "--before", "2020-01-01").status == 6
+    ran = run("verify", path, *policy, "--before", "2026-12-01")
+    assert ran.status == 0
+    assert "before 2026-12-01 00:00:00 UTC? records 0-9: yes" in ran.out.splitlines()[1]
+    ran = run("verify", path, *policy, "--before", "2020-01-01")
+    assert ran.status == 6
+    first, second = ran.out.splitlines()[1:3]
+    assert "before 2020-01-01 00:00:00 UTC? records 0-4: no: " in first
+    assert "records 5-9: unknown: " in second, "a calendar has promised something for them"
+    assert "UTC?" not in run("verify", path, *policy).out
 
 
 def test_steps(run, proven, tmp_path):
@@ -221,6 +228,8 @@ def test_fields_and_files(run, work):
         (("--records", "1", "--withhold", "2"), "not allowed with"),
         (("--hide", "positve"), "did you mean 'positive'"),
         (("--hide", "A B"), "SEQ:FIELD"),
+        (("--hide", "3:why"), "record 3 has no field 'why'\nvestige: hint: it has text"),
+        (("--hide", "99:why"), "no record 99"),
         (("--reason", "3=why"), "not withheld"),
         (("--withhold", "3", "--reason", "why"), "SEQ=TEXT"),
         (("--withhold", "3", "--reason", "3=" + "y" * 1001), "over 1000"),
@@ -332,7 +341,7 @@ def test_what_stands_elsewhere_too_is_named_and_nothing_is_written(run, repeated
     ran = run("export", "--no-pdf", *words)
     assert ran.status == 2
     assert "record 5, positive is withheld and stands in" in ran.err
-    assert "what stands in the file of record 7, file.0" in ran.err
+    assert "stands in the file of record 7, file.0" in ran.err
     assert "add --no-files 7, or --allow-leaks" in ran.err
     assert list(repeated.glob("*.zip")) == []
     assert exported(run, *words, "--allow-leaks")["path"] == "cats.exhibit.zip"

@@ -107,7 +107,7 @@ def test_bytes_that_are_left_out_with_one_record_and_not_with_the_other():
 )
 def test_texts_in_enclosed_files(text):
     choice = hide("1:positive", "2:positive", "3:difference")
-    where = "what stands in the file of record {}, file.0"
+    where = "the file of record {}, file.0"
     assert leaks(project().records, choice, [text]) == [
         (f"record {owner}, positive", where.format(seq), f"--no-files {seq}")
         for seq in (2, 4)
