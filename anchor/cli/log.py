@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from anchor.vault.index import ProofState
 
 _DEFAULT_COUNT: Final = 40
-_TIME_COLUMNS: Final = 21
+_TIME_COLUMNS: Final = 25
 _KIND_COLUMNS: Final = 14
 _WORD_COLUMNS: Final = 15
 
@@ -86,10 +86,12 @@ def _print(
     number_columns = len(f"{entries[0].seq}" if entries else "") + 2
     room = out.columns()
     for entry, item in zip(entries, rails, strict=True):
+        if item.above is not None:
+            out.line(item.above)
         cells: list[Cell] = [
             padded(item.at, rail_columns),
             padded(f"{entry.seq}", number_columns),
-            padded(shown_time(parse_utc(entry.claimed_time)), _TIME_COLUMNS),
+            padded(f"{shown_time(parse_utc(entry.claimed_time))} UTC", _TIME_COLUMNS),
             padded(entry.kind, _KIND_COLUMNS),
             padded(word(_status(entry, states)), _WORD_COLUMNS),
             *_tags(entry),
