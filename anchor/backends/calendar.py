@@ -27,6 +27,7 @@ from typing import Final
 
 import httpx
 
+from anchor.backends.address import shown_address
 from anchor.backends.calendar_client import CalendarClient
 from anchor.errors import (
     AttestationError,
@@ -126,7 +127,9 @@ class CalendarBackend:
         self.name = f"calendar:{self._client.place}"
         self.interval_s = settings.interval_s
         self.min_gap_s = settings.min_gap_s
-        self._health = Health(ok=True, note="not asked yet", detail={"url": self._client.url})
+        self._health = Health(
+            ok=True, note="not asked yet", detail={"url": shown_address(self._client.url)}
+        )
 
     def advance(self, round_: Round, attempt: Attempt) -> Attempt:
         """Submit, ask, or look for the next block; see :class:`anchor.ports.AnchorBackend`.
@@ -341,7 +344,7 @@ class CalendarBackend:
         return self._now() + timedelta(seconds=least + (most - least) * round_.root_hash[0] / 255)
 
     def _note_health(self, note: str, *, ok: bool) -> None:
-        detail = {"url": self._client.url, "asked_at": utc_text(self._now())}
+        detail = {"url": shown_address(self._client.url), "asked_at": utc_text(self._now())}
         self._health = Health(ok=ok, note=note, detail=detail)
 
 
