@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from anchor.cli._progress import Progress
 from anchor.cli._verifier import Result, Verifier, print_steps, status_of
 from anchor.client.evidence import (
     RECORD_SUFFIX,
+    ZIP_SUFFIX,
     Evidence,
     files_with_evidence,
     load_evidence,
@@ -30,14 +32,16 @@ from anchor.errors import NotFoundError, UsageError, VestigeError
 from anchor.proof.proof import Proof
 from anchor.verify.judge import Judge
 from anchor.verify.report import verdict_to_json
-from anchor.verify.verdict import Verdict
+from anchor.verify.verdict import Status, Verdict
 
 if TYPE_CHECKING:
     from anchor.cli._record_verifier import RecordVerifier
+    from anchor.exhibit.verdict import ExhibitVerdict
     from anchor.verify.records import ProvenRecord
 
 _EXHIBIT_SUFFIX: Final = ".exhibit.zip"
 _HEAD_BYTES: Final = 300
+_ZIP_MAGIC: Final = b"PK\x03\x04"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -128,10 +132,16 @@ def _is_exhibit(path: str) -> bool:
         return (Path(path) / "bagit.txt").is_file()
     if path.endswith(_EXHIBIT_SUFFIX):
         return True
-    if not path.lower().endswith(".zip") or not Path(path).is_file():
-        return False
-    with contextlib.suppress(OSError), Path(path).open("rb") as file:
-        return b".exhibit/" in file.read(_HEAD_BYTES)
+    return path.lower().endswith(ZIP_SUFFIX) and _holds_exhibit(Path(path))
+
+
+def _holds_exhibit(path: Path) -> bool:
+    """Return whether a zip file begins as an exhibit does."""
+    with contextlib.suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                head = file.read(_HEAD_BYTES)
+            return head.startswith(_ZIP_MAGIC) and b".exhibit/" in head
     return False
 
 
@@ -149,6 +159,10 @@ class _PathVerifier:
             if path is not None and _is_exhibit(path):
                 return self._exhibit(Path(path))
             return self._evidence(path)
+        except NotFoundError as error:
+            if path is not None and error.code == "proof.not_found" and _holds_exhibit(Path(path)):
+                error.hint = "it looks like an exhibit: give it a name that ends in .zip"
+            return self._verifier.failed(path, error)
         except VestigeError as error:
             return self._verifier.failed(path, error)
 
@@ -159,7 +173,7 @@ class _PathVerifier:
         except VestigeError as error:
             return [self._verifier.failed(str(folder), error)]
 
-    def _exhibit(self, path: Path) -> Result:
+    def _exhibit(self, path: Path, *, brief: bool = False) -> Result:
         from anchor.cli._exhibit import verify_exhibit
 
         silent: list[VestigeError] = []
@@ -173,9 +187,16 @@ class _PathVerifier:
             return judge
 
         steps = self._args.steps
+        silent_out = Output(stdout=io.StringIO(), stderr=io.StringIO(), as_json=True, quiet=True)
         verdict, value = verify_exhibit(
-            path, self._out, judge_for, before=self._verifier.before, steps=steps
+            path,
+            silent_out if brief else self._out,
+            judge_for,
+            before=self._verifier.before,
+            steps=steps,
         )
+        if brief:
+            print_sentence(self._out, _exhibit_sentence(path, verdict), verdict.status)
         if steps and verdict.records is not None:
             for each in verdict.records.verdicts:
                 print_steps(self._out, each)
@@ -192,6 +213,8 @@ class _PathVerifier:
                 except VestigeError as error:
                     results.append(self._verifier.failed(str(path), error))
                 progress.step()
+        exhibits = [path for path in found.zips if _is_exhibit(str(path))]
+        results += [self._one_exhibit(path) for path in exhibits]
         records = _records(self._verifier).folder(folder)
         alone = [path for path in found.alone if path.stem not in found.records]
         if alone:
@@ -204,6 +227,12 @@ class _PathVerifier:
                 hint=f"vestige stamp {folder} makes proofs",
             )
         return [*results, *records]
+
+    def _one_exhibit(self, path: Path) -> Result:
+        try:
+            return self._exhibit(path, brief=True)
+        except VestigeError as error:
+            return self._verifier.failed(str(path), error)
 
     def _evidence(self, path: str | None, *, brief: bool = False) -> Result:
         try:
@@ -239,6 +268,15 @@ class _PathVerifier:
         else:
             verdict = judge.verify_ots(content, file_digest=digest, before=self._verifier.before)
         return verdict, silent
+
+
+def _exhibit_sentence(path: Path, verdict: ExhibitVerdict) -> str:
+    """Return the one sentence that an exhibit gets in a folder."""
+    if verdict.records is None or verdict.status is not Status.VERIFIED:
+        return f"{path.name}: {verdict.reason}"
+    count = len(verdict.records.verdicts)
+    records = "1 record" if count == 1 else f"{count:,} records"
+    return f"{path.name}: exhibit of {records}; by itself it is told in full"
 
 
 def _records(verifier: Verifier) -> RecordVerifier:

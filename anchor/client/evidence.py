@@ -37,6 +37,7 @@ from anchor.proof.proof import Proof
 PROOF_SUFFIX: Final = ".proof"
 OTS_SUFFIX: Final = ".ots"
 RECORD_SUFFIX: Final = ".sdjwt"
+ZIP_SUFFIX: Final = ".zip"
 _STANDARD_INPUT: Final = "-"
 _SHOWN_PATH: Final = 300
 
@@ -116,12 +117,14 @@ class FolderEvidence:
         alone: evidence whose file is not there.
         records: names of the records there, without ``.sdjwt``; their proofs have those names too.
         failures: of folders that cannot be listed.
+        zips: the zip files, of which some may be exhibits.
     """
 
     files: tuple[Path, ...]
     alone: tuple[Path, ...]
     records: frozenset[str]
     failures: tuple[VestigeError, ...]
+    zips: tuple[Path, ...] = ()
 
 
 def files_with_evidence(folder: Path) -> FolderEvidence:
@@ -134,7 +137,10 @@ def files_with_evidence(folder: Path) -> FolderEvidence:
     alone: list[Path] = []
     records: set[str] = set()
     failures: list[VestigeError] = []
+    zips: list[Path] = []
     for path in _regular_files(folder, failures):
+        if path.suffix.lower() == ZIP_SUFFIX:
+            zips.append(path)
         if path.suffix == RECORD_SUFFIX:
             records.add(path.stem)
         elif path.suffix not in (PROOF_SUFFIX, OTS_SUFFIX):
@@ -142,7 +148,9 @@ def files_with_evidence(folder: Path) -> FolderEvidence:
                 files.append(path)
         elif not path.with_suffix("").exists():
             alone.append(path)
-    return FolderEvidence(tuple(files), tuple(alone), frozenset(records), tuple(failures))
+    return FolderEvidence(
+        tuple(files), tuple(alone), frozenset(records), tuple(failures), tuple(zips)
+    )
 
 
 def _regular_files(folder: Path, failures: list[VestigeError]) -> Iterator[Path]:

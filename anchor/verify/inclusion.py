@@ -181,9 +181,11 @@ def equivocation(trees: list[SignedTree]) -> str | None:
 def _place(reached: Sequence[ReachedRoot]) -> LogVerdict:
     signed = [root for root in reached if root.signed is not None]
     if not signed:
+        noted = any(root.note is not None for root in reached)
+        why = "the policy does not name this log's key" if noted else "no checkpoint is signed"
         return LogVerdict(
             Status.NOT_CHECKED,
-            "no checkpoint is signed by a log key of the policy; index and order are not shown",
+            f"{why}; dates do not need it, index and order do",
             "log.key_unknown",
         )
     indexes = {(r.signed.checkpoint.origin, r.inclusion.leaf_index) for r in signed if r.signed}

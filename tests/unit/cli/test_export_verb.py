@@ -113,6 +113,36 @@ def test_an_exhibit_that_a_court_gave_another_name(run, proven, tmp_path):
     assert "no photos.zip.proof" in ran.err, "another zip file is a file like any other"
 
 
+def test_an_exhibit_without_its_ending_is_told_as_one(run, proven, tmp_path):
+    policy = ("--policy", tmp_path / "policy.json")
+    Path(exported(run, *policy)["path"]).rename(tmp_path / "Anlage K 1")
+    ran = run("verify", tmp_path / "Anlage K 1", *policy)
+    assert ran.status == 5
+    assert "hint: it looks like an exhibit: give it a name that ends in .zip" in ran.err
+
+
+def test_a_folder_s_exhibits_get_one_line_each(run, proven, tmp_path):
+    policy = ("--policy", tmp_path / "policy.json")
+    there = tmp_path / "there"
+    there.mkdir()
+    path = Path(exported(run, *policy)["path"])
+    (there / "a.exhibit.zip").write_bytes(path.read_bytes())
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (there / "b.zip").write_bytes(changed)
+    (there / "photos.zip").write_bytes(b"PK no exhibit")
+    ran = run("verify", there, *policy)
+    (line,) = ran.out.splitlines()[:1]
+    assert line.startswith("a.exhibit.zip: exhibit of 10 records; ")
+    assert line.endswith("✓ verified")
+    assert "b.zip" in ran.out + ran.err
+    assert "photos" not in ran.out + ran.err
+    assert ran.status in (1, 5)
+    verdicts = run("verify", there, *policy, "--json").json["verdicts"]
+    assert verdicts[0]["status"] == "verified"
+    assert verdicts[0]["path"].endswith("a.exhibit.zip")
+
+
 def test_under_another_policy_it_is_not_checked(run, proven, tmp_path):
     other = tmp_path / "other.json"
     other.write_text('{"version": 1, "name": "believes nobody", "class": "test"}')
