@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from anchor.client.local_file import load_bytes
-from anchor.errors import FormatError, UsageError
+from anchor.errors import FormatError, NotFoundError, UsageError
 from anchor.records.fields import TYPES
 from anchor.records.kinds import COMMON, KINDS
 from anchor.vault.draft import Attachment
@@ -93,6 +93,20 @@ def parse_reference(text: str) -> str:
             hint="write 3 for record 3, and 3.1 for its file 1; vestige log shows them",
         )
     return reference
+
+
+def want_records(references: Iterable[str], size: int) -> None:
+    """Refuse references to records that there are not, before anything else is said of them.
+
+    Raises:
+        NotFoundError: of the ``size`` records none has that number.
+    """
+    for reference in references:
+        seq = int(reference.partition(".")[0])
+        if seq >= size:
+            raise NotFoundError(
+                f"there is no record {seq}; the newest is {size - 1}", code="vault.record_unknown"
+            )
 
 
 def parse_settings(kind: str, pairs: Sequence[str]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
-from anchor.cli._fields import clean_text, parse_reference
+from anchor.cli._fields import clean_text, parse_reference, want_records
 from anchor.cli._output import Output
 from anchor.cli._vault import Desk, add_recording, record_draft
 from anchor.errors import UsageError
@@ -28,21 +29,26 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Record it."""
     chosen = _unique(args.chosen)
     candidates = _unique(args.candidates)
+    with Desk(args, out) as desk:
+        want_records([*chosen, *candidates], desk.vault.size)
+        fields = _fields(args, chosen, candidates)
+        return desk.record([record_draft(args, "selection", fields)])
+
+
+def _fields(args: argparse.Namespace, chosen: list[str], candidates: list[str]) -> dict[str, Any]:
     strange = [reference for reference in chosen if reference not in candidates]
     if strange:
         raise UsageError(
             f"{strange[0]} was chosen and is not among those that --from names",
             code="usage.selection",
         )
-    fields = {
+    return {
         "chosen": chosen,
         "rejected": [reference for reference in candidates if reference not in chosen],
         "why": clean_text(args.why),
         "criteria": [clean_text(text) for text in args.criterion],
         "parents": chosen,
     }
-    with Desk(args, out) as desk:
-        return desk.record([record_draft(args, "selection", fields)])
 
 
 def _unique(texts: list[str]) -> list[str]:

@@ -21,9 +21,9 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Record it."""
     if not args.yes:
         raise UsageError(
-            "a closed project takes no more records",
+            "closing ends the project for good: nothing can be recorded in it afterwards",
             code="usage.confirm",
-            hint="say --yes if that is what you want",
+            hint="add --yes if that is what you want",
         )
     with Desk(args, out) as desk:
         fields = {"statement": clean_text(args.statement)}

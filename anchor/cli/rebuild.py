@@ -32,13 +32,15 @@ def run(args: argparse.Namespace, out: Output) -> int:
             vault.index.forget_proofs()
             states = refresh_states(vault, policy_source(args.policy), now(), step=progress.step)
     false = [state for state in states.values() if state.status == "failed"]
+    pending = sum(state.status == "pending" for state in states.values())
     looked = "read" if report.read_whole else "there"
     sentence = (
         f"{counted(report.records, 'record')} in one chain, "
         f"{counted(report.originals, 'original')} {looked}, {counted(len(states), 'proof')}"
+        + (f", {pending:,} of them pending" if pending else "")
     )
     wrong = bool(report.problems or false)
-    out.line(padded(sentence, 72), word("failed" if wrong else "verified"))
+    out.line(padded(sentence, 72), word("failed") if wrong else "whole")
     for problem in report.problems:
         out.error(f"record {problem.seq}: {problem.reason}")
     for state in false:

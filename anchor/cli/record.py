@@ -9,6 +9,7 @@ from typing import Any, Final
 from anchor.cli._fields import parse_reference, parse_settings
 from anchor.cli._output import Output
 from anchor.cli._vault import Desk, add_recording, now, record_draft
+from anchor.config.load import nearest
 from anchor.errors import UsageError
 from anchor.records.kinds import KINDS
 from anchor.vault.file_drafts import LATE_AFTER, keep_file
@@ -26,6 +27,17 @@ _ON: Final = {
     "reproduction_test": "of",
     "selection": "chosen",
 }
+#: What people call what a kind is for.
+_CALLED: Final = {
+    "alternative": "candidate_set",
+    "alternatives": "candidate_set",
+    "arrangement": "composite",
+    "collage": "composite",
+    "contract": "rights",
+    "licence": "rights",
+    "license": "rights",
+    "rerun": "reproduction_test",
+}
 _FILE_ROLES: Final = {
     "composite": "output",
     "generation": "output",
@@ -40,7 +52,7 @@ _FILE_ROLES: Final = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``record``."""
     parser.add_argument(
-        "kind", metavar="KIND", choices=_KINDS, help="what docs/spec/record.md calls it"
+        "kind", metavar="KIND", type=_kind, choices=_KINDS, help="what docs/spec/record.md calls it"
     )
     parser.add_argument(
         "--on", metavar="N", nargs="+", default=[],
@@ -83,6 +95,21 @@ def run(args: argparse.Namespace, out: Output) -> int:
             late=any(lag > LATE_AFTER for lag in lags),
         )
         return desk.record([draft])
+
+
+def _kind(text: str) -> str:
+    """Return the kind; one that there is not is answered with the nearest."""
+    if text in _KINDS:
+        return text
+    near = _CALLED.get(text.lower()) or nearest(text, _KINDS)
+    if text in _OTHERS:
+        said, near = "has a verb of its own", None
+    else:
+        said = "there is no such kind of record"
+    raise UsageError(
+        f"record {text[:80]!r}: {said}",
+        hint=f"the nearest is {near}; see vestige record --help" if near else "see vestige --help",
+    )
 
 
 def _about(kind: str, references: list[str]) -> dict[str, Any]:

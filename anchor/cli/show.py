@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy
-from anchor.cli._fields import parse_reference
+from anchor.cli._fields import parse_reference, want_records
 from anchor.cli._output import Cell, Output, Painted, dim, padded, shown_time, word
 from anchor.cli._vault import add_vault, entry_to_json, now, policy_source
 from anchor.cli.log import state_to_json
-from anchor.errors import NotFoundError
 from anchor.records.record import Record
 from anchor.vault.entry import entry_of
 from anchor.vault.proof_states import refresh_states
@@ -20,6 +19,25 @@ from anchor.vault.vault import Vault
 
 _LABEL_COLUMNS: Final = 14
 _SENTENCE_COLUMNS: Final = 72
+_MODES: Final = {
+    "live_plugin": "by a plug-in as it was made",
+    "watch_folder": "from a watched folder",
+    "manual": "by a command",
+    "import": "afterwards, from a file that was there",
+}
+_TIERS: Final = {
+    "T0": "what its maker states",
+    "T1": "what was found in the file, which anybody can edit",
+    "T2": "what the generator signed",
+    "T3": "a platform's own record",
+    "T4": "what a plug-in saw",
+}
+_CLOCKS: Final = {
+    "system": "that of the machine",
+    "ntp": "that of the machine, set over the network",
+    "stepped_back": "that of the machine, which was set back",
+    "none": "none",
+}
 _ADDED: Final = "32"
 _REMOVED: Final = "31;9"
 
@@ -35,11 +53,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     """Show it."""
     seq = int(parse_reference(args.record).partition(".")[0])
     with Vault.open(args.vault) as vault:
-        if seq >= vault.size:
-            raise NotFoundError(
-                f"there is no record {seq}; the newest is {vault.size - 1}",
-                code="vault.record_unknown",
-            )
+        want_records([args.record.removeprefix("#")], vault.size)
         record = vault.read(seq)
         states = refresh_states(vault, policy_source(args.policy), now())
         state = states.get(seq)
@@ -81,8 +95,10 @@ def _rows(record: Record, vault: Vault) -> Iterator[tuple[Any, ...]]:
         yield f"file {number}", f"{entry['role']}  {name}  {entry['size']:,} bytes"
         yield "", dim(str(vault.objects.path(bytes.fromhex(entry["sha256"]))))
     payload = record.sd_jwt.payload
-    marks = [payload["tier"], *(["late"] if payload["late"] else []), payload["clock_source"]]
-    yield "capture", f"{record.capture.mode}, {record.capture.client}, {', '.join(marks)}"
+    late = ", late" if payload["late"] else ""
+    yield "captured", f"{_MODES[record.capture.mode]}, with {record.capture.client}{late}"
+    yield "rests on", f"{_TIERS[payload['tier']]} ({payload['tier']})"
+    yield "clock", _CLOCKS.get(payload["clock_source"], payload["clock_source"])
     for beacon in record.not_before:
         yield "not before", f"{beacon.source} {beacon.number}"
     yield "digest", record.digest.hex()
@@ -103,9 +119,16 @@ def _difference(parts: list[list[str]]) -> Iterator[Cell]:
 
 def _lines(value: Any) -> list[str]:
     if isinstance(value, list):
-        texts = [": ".join(map(str, item)) if isinstance(item, list) else str(item)
-                 for item in value]  # fmt: skip
-        return texts or [""]
+        return [_text(item) for item in value] or [""]
     if isinstance(value, dict):
-        return [f"{name}: {item}" for name, item in value.items()] or [""]
+        return [f"{name}: {_text(item)}" for name, item in value.items()] or [""]
     return str(value).split("\n")
+
+
+def _text(item: Any) -> str:
+    """Return a part of a field in one line: ``checkpoint: a.safetensors``, ``role: x, name: y``."""
+    if isinstance(item, list):
+        return ": ".join(map(_text, item))
+    if isinstance(item, dict):
+        return ", ".join(f"{name}: {_text(part)}" for name, part in item.items())
+    return str(item)

@@ -2,6 +2,7 @@
 
 Each record waits in at most one lane for its turn. A record stands in the lane that waited for it,
 or in a new one; below it the lanes of what it came from begin, and join lanes that wait already.
+Where a record would stand right under one that it did not lead to, the column is broken by a line.
 """
 
 from __future__ import annotations
@@ -15,10 +16,18 @@ MAX_LANES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Rails:
-    """The rails of one record: on its own line, and on the line below if there is one."""
+    """The rails of one record.
+
+    Attributes:
+        at: on its own line.
+        below: on the line below, if there is one.
+        above: on a line before its own, where without one it would stand right under a record that
+            it has nothing to do with.
+    """
 
     at: str
     below: str | None
+    above: str | None = None
 
 
 class Graph:
@@ -31,6 +40,7 @@ class Graph:
     def __init__(self, last_shown: int = 0) -> None:
         self._last_shown = last_shown
         self._lanes: list[int | None] = []
+        self._ended: int | None = None  # the lane that the record before left without a line
 
     @property
     def lanes(self) -> int:
@@ -39,16 +49,25 @@ class Graph:
 
     def draw(self, seq: int, parents: Iterable[int]) -> Rails:
         """Return the rails of the next record, which came from ``parents``."""
+        is_awaited = seq in self._lanes
         lane = self._lane_of(seq)
+        above = None if is_awaited or lane != self._ended else self._gap(lane)
         at = "".join(
             "● " if number == lane else "│ " if awaited is not None else "  "
             for number, awaited in enumerate(self._lanes)
         )
         targets = self._take(lane, parents)
         below = None if not targets else self._joint(lane, targets)
+        self._ended = lane if below is None and self._lanes[lane] is None else None
         while self._lanes and self._lanes[-1] is None:
             self._lanes.pop()
-        return Rails(at.rstrip(), below)
+        return Rails(at.rstrip(), below, above)
+
+    def _gap(self, lane: int) -> str:
+        return "".join(
+            "  " if number == lane or awaited is None else "│ "
+            for number, awaited in enumerate(self._lanes)
+        ).rstrip()
 
     def _lane_of(self, seq: int) -> int:
         if seq in self._lanes:

@@ -597,6 +597,51 @@ def test_show_shows_everything_of_a_record(run, filled: Path):
     assert "objects" in files
 
 
+def test_show_says_in_words_what_a_record_rests_on(run, work: Path):
+    models = ["models=role:checkpoint,name:cat.safetensors", "models=role:lora,name:ears"]
+    ran = run("record", "generation", *(word for model in models for word in ("--set", model)))
+    assert ran.status == 0, ran.err
+    shown = run("show", "1").out
+    assert "role: checkpoint, name: cat.safetensors" in shown
+    assert "role: lora, name: ears" in shown
+    assert "{" not in shown
+    assert "by a command, with vestige" in shown
+    assert "what its maker states (T0)" in shown
+    assert "that of the machine" in shown
+
+
+def test_a_kind_that_there_is_not_names_the_nearest(run, work: Path):
+    for said, meant in (("licence", "rights"), ("custdy", "custody"), ("collage", "composite")):
+        ran = run("record", said)
+        assert ran.status == 2
+        assert f"the nearest is {meant}" in ran.err
+        assert "tool_export" not in ran.err
+    assert "has a verb of its own" in run("record", "close").err
+
+
+def test_a_choice_of_a_record_that_there_is_not_says_so(run, filled: Path):
+    for words in (("99", "--from", "2", "3"), ("2", "--from", "2", "99.1")):
+        ran = run("select", *words)
+        assert ran.status == 5
+        assert "there is no record 99; the newest is 6" in ran.err
+
+
+def test_closing_is_not_said_to_have_happened_before_it_did(run, work: Path):
+    ran = run("close")
+    assert ran.status == 2
+    assert "closing ends the project for good" in ran.err
+    assert "--yes" in ran.err
+    assert run("note", "still open").status == 0
+
+
+def test_times_in_the_log_name_their_zone_and_unrelated_records_stand_apart(run, work: Path):
+    run("note", "one")
+    run("note", "two")
+    lines = run("log").out.splitlines()
+    assert [line[:1] for line in lines] == ["●", "", "●", "", "●"]
+    assert all(" UTC  " in line for line in lines if line)
+
+
 def test_status_says_how_it_stands(run, filled: Path):
     ran = run("status")
     assert ran.out.startswith(f"{filled}: 7 records, the newest at ")
@@ -620,7 +665,8 @@ def test_status_notices_what_is_missing(run, filled: Path):
 def test_rebuild_says_what_is_wrong(run, filled: Path):
     sound = run("rebuild", "--originals")
     assert sound.status == 0
-    assert "✓ verified" in sound.out
+    assert sound.out.rstrip().endswith("  whole")
+    assert "verified" not in sound.out, "its proofs are another matter"
     assert run("rebuild", "--json").json["complete_up_to"] == 6
     with Vault.open(filled) as vault:
         path = vault.layout.object(vault.index.entry(3).files[0].sha256)

@@ -14,6 +14,8 @@ def drawn(parents: Mapping[int, Sequence[int]]) -> list[str]:
     graph, lines = Graph(min(parents)), []
     for seq in sorted(parents, reverse=True):
         rails = graph.draw(seq, parents[seq])
+        if rails.above is not None:
+            lines.append(rails.above)
         lines.append(f"{rails.at} {seq}")
         if rails.below is not None:
             lines.append(rails.below)
@@ -24,8 +26,19 @@ def test_a_line_of_records_is_one_rail():
     assert drawn({3: [2], 2: [1], 1: []}) == ["● 3", "● 2", "● 1"]
 
 
-def test_records_without_a_past_have_no_rail():
-    assert drawn({3: [], 2: [], 1: []}) == ["● 3", "● 2", "● 1"]
+def test_records_without_a_past_have_no_rail_and_do_not_stand_in_one_column():
+    assert drawn({3: [], 2: [], 1: []}) == ["● 3", "", "● 2", "", "● 1"]
+
+
+def test_a_record_right_under_one_that_it_did_not_lead_to_is_set_apart():
+    assert drawn({5: [1], 4: [], 3: [2], 2: [], 1: []}) == [
+        "● 5",
+        "│ ● 4",
+        "│",
+        "│ ● 3",
+        "│ ● 2",
+        "● 1",
+    ]
 
 
 def test_a_choice_leads_to_what_was_chosen_among():
@@ -69,6 +82,7 @@ def test_any_history_can_be_drawn(data: st.DataObject):
         rails = graph.draw(seq, parents[seq])
         assert rails.at.count("●") == 1
         assert len(rails.at) <= 2 * MAX_LANES + 1
+        assert rails.above is None or "●" not in rails.above
         assert rails.below is None or "●" not in rails.below
         assert graph.lanes <= MAX_LANES
     assert graph.lanes == 0, "at the end nothing waits any more"
