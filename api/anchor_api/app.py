@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -21,14 +21,20 @@ from anchor_api.event_hub import EventHub
 from anchor_api.guard import Guard
 from anchor_api.http_figures import HttpFigures
 from anchor_api.idempotency import IdempotencyKeys
+from anchor_api.media_type import choose_media_type
 from anchor_api.openapi import openapi_document
-from anchor_api.problems import MethodNotAllowedError, refusal
+from anchor_api.problems import (
+    PROBLEM_MEDIA_TYPE,
+    MethodNotAllowedError,
+    NotAcceptableError,
+    refusal,
+)
 from anchor_api.quota import ClientNames, Quotas
 from anchor_api.routes.calendar import calendar_router
 from anchor_api.routes.digests import digest_router
 from anchor_api.routes.events import event_router
 from anchor_api.routes.log import log_router
-from anchor_api.routes.pages import page_router
+from anchor_api.routes.pages import no_such_page, page_router
 from anchor_api.routes.rounds import round_router
 from anchor_api.routes.state import state_router
 from anchor_api.routes.verification import verification_router
@@ -38,6 +44,9 @@ from anchor_api.verification import Verification
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+
+_HTML: Final = "text/html"
 
 
 def create_app(service: Service) -> Dispatcher:
@@ -148,8 +157,19 @@ async def _http_error(request: Request, exc: Exception) -> Response:
             response.headers["Allow"] = allow
         return response
     if status == 404:
+        if _is_browser(request):
+            return no_such_page(request.url.path)
         return _response(refusal(NotFoundError("there is no such address", code="not_found.path")))
     return _response(refusal(UsageError("the request is not taken", code=f"http.{status}")))
+
+
+def _is_browser(request: Request) -> bool:
+    """Return whether HTML is liked better than a problem; programs that name nothing get that."""
+    try:
+        chosen = choose_media_type(request.headers.get("accept"), (PROBLEM_MEDIA_TYPE, _HTML))
+    except NotAcceptableError:
+        return False
+    return chosen == _HTML
 
 
 def _response(answer: Answer) -> Response:

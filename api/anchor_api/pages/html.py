@@ -83,8 +83,8 @@ def page(title: str, *parts: Part, noindex: bool = False) -> bytes:
     links = joined(
         tag("a", "Vestige", href="/", class_="name"),
         link("Verify", "/verify"),
-        link("Status", "/v1/status"),
-        link("Checkpoint", "/checkpoint"),
+        link("Status (JSON)", "/v1/status"),
+        link("Checkpoint (text)", "/checkpoint"),
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -37,6 +37,7 @@ _STYLE_HEADERS: Final = {
 _ROUNDS_SHOWN: Final = 8
 _DAYS_SHOWN: Final = 30
 _COUNTED_FOR_S: Final = 60.0
+_PATH_SHOWN: Final = 100
 _FILES: Final = {
     "proof": PROOF_MEDIA_TYPE,
     "ots": OTS_MEDIA_TYPE,
@@ -45,11 +46,14 @@ _FILES: Final = {
 
 _NO_DIGEST: Final = "This is no digest"
 _UNKNOWN: Final = "This log does not have this digest"
+_NO_PAGE: Final = "There is no such page"
 _NOT_YET: Final = "There is nothing yet to write this file from"
 _HINTS: Final = {
     _NO_DIGEST: "A digest is 64 hexadecimal digits in lower case: “digest” in the proof.",
     _UNKNOWN: "It may have been sent to another log, or not yet. Where the proof names an opening, "
     "the log does not hold the file's own SHA-256.",
+    _NO_PAGE: "The pages are this service's own, one for each digest (/d/ and 64 hexadecimal "
+    "digits), and the verifier.",
     _NOT_YET: "Once a calendar has answered it can be made; the proof is there already.",
 }
 
@@ -98,7 +102,7 @@ def page_router(service: Service, verification: Verification) -> APIRouter:
     def digest_file(digest_hex: str, form: str) -> Response:
         """Return what the page of a digest offers to take along."""
         if form not in _FILES:
-            return _missing("There is no such page", form[:100], 404)
+            return _missing(_NO_PAGE, form[:_PATH_SHOWN], 404)
         try:
             return proof_file(service.proof(parse_digest(digest_hex)), _FILES[form])
         except FormatError:
@@ -153,6 +157,13 @@ def _html(data: bytes, *, status: int = 200, private: bool = False) -> Response:
     headers = {"Content-Type": _HTML, "Content-Security-Policy": CONTENT_SECURITY_POLICY}
     headers |= PRIVATE_HEADERS if private or status != 200 else {"Cache-Control": "no-cache"}
     return Response(data, status, headers=headers)
+
+
+def no_such_page(path: str) -> Response:
+    """Return the page for an address that there is not."""
+    answer = _missing(_NO_PAGE, path[:_PATH_SHOWN], 404)
+    answer.headers["Vary"] = "Accept"
+    return answer
 
 
 def _missing(sentence: str, text: str, status: int) -> Response:
