@@ -104,7 +104,8 @@ asks nobody, and shows everything that was recorded, so it is not for handing ou
 """,
     "status": """\
 Asks nobody. `--json`: `project`, `folder`, `server`, `records`, `kinds`, `newest`, `closed`,
-`queued`, `oldest_queued`, `proofs` (how many of each word), `open_proofs`, `missing_records`,
+`queued`, `oldest_queued`, `proofs` (how many of each word), `out_of_reach`
+(parties that the service could not reach, and why), `open_proofs`, `missing_records`,
 `keys`, `beacons`, `read_only` (why, or null), `exit_status`.
 """,
     "export": """\
@@ -123,7 +124,7 @@ Every verb that records sends what waits as well, unless `--offline` is given or
 is set, or the service did not answer within the last minute. A proof is written after its receipt
 was verified, and replaced only by one that says more.
 
-`--json`: `sent`, `queued`, `upgraded`, `errors`, `exit_status`.
+`--json`: `sent`, `queued`, `upgraded`, `out_of_reach`, `errors`, `exit_status`.
 """,
     "keys": """\
 Signing keys are in the keyring of the system where one can be used, else in

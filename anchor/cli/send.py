@@ -7,6 +7,7 @@ import time
 
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy, add_server, load_policy
+from anchor.cli._out_of_reach import out_of_reach_in, warn_out_of_reach
 from anchor.cli._output import Output
 from anchor.cli._progress import Progress
 from anchor.cli._vault import add_vault, counted, now, vault_server
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
             with Progress(out, "upgrading", None) as progress:
                 upgraded = sender.upgrade(step=lambda _n: progress.step())
             grown, failures = upgraded.upgraded, (*failures, *upgraded.failures)
+        lost = out_of_reach_in(vault, vault.index.proofs())
     for seq, error in failures:
         out.error(f"record {seq}: {error.message}", error.hint)
     say_more = "says" if len(grown) == 1 else "say"
@@ -50,11 +52,13 @@ def run(args: argparse.Namespace, out: Output) -> int:
         f"{counted(len(sent.sent), 'record')} sent, {sent.queued:,} queued; "
         f"{counted(len(grown), 'proof')} {say_more} more now"
     )
+    warn_out_of_reach(out, lost)
     status = _exit_status.worst_status(_exit_status.exit_status_of(e) for _, e in failures)
     out.object({
         "sent": list(sent.sent),
         "queued": sent.queued,
         "upgraded": list(grown),
+        "out_of_reach": lost,
         "errors": [{"seq": seq, **error_to_json(error)} for seq, error in failures],
         "exit_status": status,
     })  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy
+from anchor.cli._out_of_reach import out_of_reach_in, warn_out_of_reach
 from anchor.cli._output import Output, dim, padded, short, shown_time, word
 from anchor.cli._vault import add_vault, counted, key_store, now, policy_source, vault_server
 from anchor.formats.encoding import parse_utc, utc_text
@@ -58,6 +59,7 @@ def _value(
         "queued": len(queued),
         "oldest_queued": _claimed(vault, queued),
         "proofs": dict(sorted(words.items())),
+        "out_of_reach": out_of_reach_in(vault, states),
         "open_proofs": sum(not state.complete for state in states.values()),
         "missing_records": vault.size - len(vault.layout.record_numbers()),
         "keys": _keys(vault),
@@ -89,6 +91,7 @@ def _print(out: Output, vault: Vault, value: Mapping[str, Any]) -> None:
             f"{counted(value['missing_records'], 'record file')} missing",
             "vestige rebuild says which",
         )
+    warn_out_of_reach(out, value["out_of_reach"])
     if value["read_only"] is not None:
         out.warn(value["read_only"], "vestige adopt makes it go on here")
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from anchor.cli import _exit_status
 from anchor.cli._arguments import add_policy, add_server, load_policy, now, server_url
+from anchor.cli._out_of_reach import out_of_reach, warn_out_of_reach
 from anchor.cli._output import Output, about, padded, word
 from anchor.cli._peer_words import without_signs
 from anchor.cli._progress import Progress
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
     each = len(paths) <= _LINES
     statuses: list[int] = []
     results: list[dict[str, Any]] = []
+    lost: dict[str, str] = {}
     with ServiceClient(server_url(args), attempts=2) as service:
         logs = KnownLogs(state_folder(), policy)
         upgrader = Upgrader(policy, now=now(), service=service, logs=logs)
@@ -58,14 +60,17 @@ def run(args: argparse.Namespace, out: Output) -> int:
             for path, found in upgrader.upgrade_many(paths):
                 status, result = _report(path, found, out, ots=args.ots, each=each)
                 statuses.append(status)
+                if isinstance(found, Upgraded):
+                    lost |= out_of_reach([found.proof])
                 results.append({**result, "exit_status": status})
                 progress.step()
     status = _exit_status.worst_status(statuses)
+    warn_out_of_reach(out, lost)
     failed = sum((item["error"] or _AWAITED)["code"] != _AWAITED["code"] for item in results)
     if len(results) > 1:
         changed = sum(item["changed"] for item in results)
         out.line(f"{len(results):,} proofs: {changed:,} say more now, {failed:,} failed")
-    out.object({"proofs": results, "exit_status": status})
+    out.object({"proofs": results, "out_of_reach": lost, "exit_status": status})
     return status
 
 

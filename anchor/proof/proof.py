@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,10 @@ class WitnessAttestation:
     witness: str
     checkpoint: str
     kind: Literal["witness"] = "witness"
+
+
+NOT_REACHED: Final = "not reached so far"
+"""How the note of an expected row begins whose party did not answer the service."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from anchor import limits
 from anchor.errors import NotFoundError
 from anchor.formats.encoding import utc_text
 from anchor.ports import Attempt, CommittedTree, Json, Phase, Round, RoundStore
+from anchor.proof.proof import NOT_REACHED
 from anchor.service.expectation import Expectation, Expectations
 from anchor.service.token_log import token_digest
 
@@ -170,12 +172,20 @@ def _round_order(item: tuple[str, tuple[Round, Attempt]]) -> tuple[int, str]:
     return round_.tree_size, name
 
 
+def _expected_note(expected_at: datetime | None, attempt: Attempt | None) -> str:
+    """Return what is said of evidence that is not there: a reader sees it as the reason."""
+    if attempt is not None and attempt.note:
+        return f"{NOT_REACHED}: {attempt.note}" if attempt.failures else attempt.note
+    if expected_at is None:
+        return "a round of the log that holds it is still to come"
+    return f"a round of the log is expected by {expected_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _expected_row(expectation: Expectation, attempt: Attempt | None) -> dict[str, Any]:
     expected_at = expectation.expected_at
-    note = "takes its next round then"
     if attempt is not None:
         expected_at = attempt.expected_at or expected_at
-        note = attempt.note or attempt.phase.value
+    note = _expected_note(expected_at, attempt)
     return {
         "kind": "expected",
         "root_hash": None,

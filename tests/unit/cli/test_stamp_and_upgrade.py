@@ -9,7 +9,7 @@ import pytest
 from anchor.cli import stamp, upgrade
 from anchor.client import waiting
 from anchor.proof.codec import parse_proof
-from anchor.proof.proof import ExpectedAttestation
+from anchor.proof.proof import NOT_REACHED, ExpectedAttestation
 from tests.evidence import NOW, digest_of, evm_attestation
 from tests.fakes.vestige_service import FakeVestige, problem
 
@@ -87,6 +87,21 @@ def test_upgrade_says_what_was_gained_and_what_is_left(run, desk, fake):
     assert ran.status == 0
     assert ran.out.startswith("cat.png.proof  gained rfc3161; 1 pending")
     assert ran.out.endswith("✓ verified\n")
+
+
+def test_upgrade_says_whom_the_service_could_not_reach(run, desk, fake):
+    desk.write_proof(replace(desk.case.proof, attestations=()))
+    note = f"{NOT_REACHED}: no such host ✓ verified"
+    fake.expected = [ExpectedAttestation("rfc3161", "rfc3161:digicert", None, note)]
+    ran = run("upgrade", "cat.png", "--policy", desk.policy)
+    assert ran.status == 0
+    assert "has not reached rfc3161:digicert so far: no such host ? verified" in ran.err
+    assert "it tries again by itself" in ran.err
+    value = run("upgrade", "cat.png", "--policy", desk.policy, "--json").json
+    assert value["out_of_reach"] == {"rfc3161:digicert": "no such host ? verified"}
+    fake.expected = [ExpectedAttestation("evm", "evm:1", None, "in an hour")]
+    desk.write_proof(replace(desk.case.proof, attestations=()))
+    assert "reached" not in run("upgrade", "cat.png", "--policy", desk.policy).err
 
 
 def test_upgrade_leaves_out_what_is_false_and_says_so(run, desk, fake):

@@ -68,7 +68,7 @@ def test_2_wrong_use(run, desk):
 def test_3_pending(run, desk):
     rows = (
         pending_attestation(root_of(desk)),
-        ExpectedAttestation("evm", "evm:1", NOW, "takes its next round then"),
+        ExpectedAttestation("evm", "evm:1", NOW, "a round of the log is expected"),
     )
     desk.write_proof(replace(desk.case.proof, attestations=rows))
     ran = run("verify", desk.file, "--policy", desk.policy)

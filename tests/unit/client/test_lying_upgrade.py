@@ -283,7 +283,7 @@ def test_what_the_file_said_before_stays_beside_it(upgrade, tmp_path):
 
 
 def test_a_new_guess_of_the_time_is_not_written(upgrade, tmp_path):
-    row = ExpectedAttestation("evm", "evm:1", NOW, "takes its next round then")
+    row = ExpectedAttestation("evm", "evm:1", NOW, "a round of the log is expected by then")
     older = replace(BARE, attestations=(row,))
     later = replace(row, expected_at=datetime(2027, 1, 1, tzinfo=UTC), note="failed: no route")
     upgraded, written = upgrade(CASE.policy, older, replace(BARE, attestations=(later,)))

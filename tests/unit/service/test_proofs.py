@@ -12,6 +12,7 @@ from anchor.errors import NotFoundError
 from anchor.formats.note import sign_note
 from anchor.ports import Attempt, Phase, Round
 from anchor.proof.codec import attestation_to_json, parse_proof
+from anchor.proof.proof import NOT_REACHED
 from anchor.service.expectation import Expectation
 from anchor.service.proofs import ProofAssembler
 from anchor.service.standing import Standings
@@ -125,7 +126,7 @@ def test_before_any_round_a_proof_shows_the_log_and_what_is_expected(scene):
             "family": "rfc3161",
             "by": "rfc3161:test",
             "expected_at": "2026-11-23T12:00:00Z",
-            "note": "takes its next round then",
+            "note": "a round of the log is expected by 2026-11-23 12:00:00 UTC",
         },
         {
             "kind": "expected",
@@ -133,7 +134,7 @@ def test_before_any_round_a_proof_shows_the_log_and_what_is_expected(scene):
             "family": "witness",
             "by": "witness:w",
             "expected_at": None,
-            "note": "takes its next round then",
+            "note": "a round of the log that holds it is still to come",
         },
     ]
     verdict = scene.judge(value)
@@ -210,6 +211,16 @@ def test_an_attempt_without_evidence_is_an_expected_row_with_its_own_time(scene)
     (row,) = scene.assemble(digest)["attestations"]
     assert (row["kind"], row["expected_at"]) == ("expected", "2026-11-23T12:13:00Z")
     assert row["note"] == "waits for block 9"
+
+
+def test_a_party_that_does_not_answer_is_said_to_be_out_of_reach(scene):
+    scene.expected = [Expectation("rfc3161:test", "rfc3161", START)]
+    digest, *_ = scene.log.grow(1)
+    round_ = scene.round()
+    scene.put(round_, "rfc3161:test", phase=Phase.PREPARED, failures=2, note="no such host")
+    value = scene.assemble(digest)
+    assert value["attestations"][0]["note"] == f"{NOT_REACHED}: no such host"
+    assert scene.judge(value).reason == f"{NOT_REACHED}: no such host"
 
 
 def test_a_failed_attempt_gives_nothing_but_an_expected_row(scene):
