@@ -29,6 +29,7 @@ from anchor.cli._vault import (
 )
 from anchor.cli.program import error_to_json
 from anchor.errors import NotFoundError, UsageError
+from anchor.records.record import Record
 from anchor.vault.key_records import signing_key
 from anchor.vault.layout import VAULT_FOLDER, find_layout
 from anchor.vault.lock import held
@@ -87,6 +88,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         log, layout.root / "watch.pid", lambda works: _watch(args, out, signer, works)
     )
     out.line(f"watching in the background as process {pid}; log in {log}")
+    out.note(f"stop it with: kill {pid}")
     out.object({"pid": pid, "log": str(log), "exit_status": _exit_status.OK})
     return _exit_status.OK
 
@@ -160,6 +162,7 @@ class _Said:
                 more: dict[str, Any] = {}
                 if record is not None:
                     more["record"] = record_to_json(record, self.vault)
+                    more["unread"] = _unread(record)
                 if error is not None:
                     more["error"] = error_to_json(error)
                 self._event(happening.what, path=str(happening.path), **more)
@@ -167,9 +170,19 @@ class _Said:
             if error is not None:
                 again = "; it will be tried again" if happening.what == "delayed" else ""
                 self._out.error(f"{error.message}{again}", error.hint)
-            elif record is not None and not self._drawn:
-                self._out.line(padded(record_line(record), _COLUMNS), word("pending"))
+            elif record is not None:
+                self._recorded(record)
             self._draw()
+
+    def _recorded(self, record: Record) -> None:
+        """Say that a record was made, and why no settings of the image are in it."""
+        why = _unread(record)
+        unread = f"no settings could be read: {why}"
+        if not self._drawn:
+            more = [f"  ({unread})"] if why else []
+            self._out.line(padded(record_line(record), _COLUMNS), word("pending"), *more)
+        elif why:
+            self._out.warn(f"record {record.seq}: {unread}")
 
     def sent(self, count: int) -> None:
         """Say that records were sent."""
@@ -209,6 +222,13 @@ class _Said:
             told = "  ".join(f"{count:,} {name}" for name, count in self._counts.items() if count)
             self._out.stdout.write(f"\r\x1b[Kwatching  {told}")
             self._out.stdout.flush()
+
+
+def _unread(record: Record) -> str | None:
+    """Return why an image's settings could not be read; None: they were, or it has none."""
+    if "tool" in record.fields:
+        return None
+    return str(record.fields.get("parser", "")).partition("; ")[2] or None
 
 
 def _folder(path: Path) -> Path:

@@ -168,6 +168,23 @@ def test_in_the_background_it_records_and_ends_when_told(work: Path):
     assert "stopped" in Path(said["log"]).read_text()
 
 
+def test_in_the_background_it_says_how_to_end_it_and_which_image_could_not_be_read(work: Path):
+    started = vestige("watch", ".", "--daemon", cwd=work)
+    assert started.returncode == 0, started.stderr
+    number = int((work / ".vestige" / "watch.pid").read_text())
+    log = work / ".vestige" / "watch.log"
+    try:
+        assert f"stop it with: kill {number}" in started.stderr
+        (work / "broken.png").write_bytes(PNG + b"broken")
+        deadline = time.monotonic() + 60
+        while "record 1" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.1)
+    finally:
+        os.kill(number, signal.SIGTERM)
+    (line,) = [line for line in log.read_text().splitlines() if "record 1" in line]
+    assert "no settings could be read: png: the file ends" in line
+
+
 def test_the_unit_for_systemd_names_folder_and_vault(work: Path):
     done = vestige("watch", ".", "--systemd", cwd=work)
     assert done.returncode == 0
