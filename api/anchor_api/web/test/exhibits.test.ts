@@ -7,6 +7,7 @@ import { judgeExhibit } from "../src/exhibit/judge.ts";
 import { bytesSource } from "../src/exhibit/source.ts";
 import type { ExhibitVerdict } from "../src/exhibit/verdict.ts";
 import { readPolicy } from "../src/proof/policy.ts";
+import { thumbprint } from "../src/records/keys.ts";
 import { type Files, bagOf, exhibitFiles, policyBytes, sign } from "./exhibit_maker.ts";
 import { type ZipEntry, zipOf } from "./zip_maker.ts";
 
@@ -36,6 +37,8 @@ describe("an exhibit", () => {
     expect([verdict.status, verdict.exit_status]).toEqual(["verified", 0]);
     expect(verdict.files).toEqual({ shown: 1, withheld: 0 });
     expect(verdict.proved.length).toBeGreaterThan(4);
+    const named = thumbprint(verdict.signed_by!).slice(0, 8);
+    expect(verdict.proved.join("\n")).toContain(`the key ${named}… of the project signed`);
     const manifest = Buffer.from(whole.get("manifest-sha256.txt")!);
     expect(verdict.bundle).toBe(createHash("sha256").update(manifest).digest("hex"));
   });

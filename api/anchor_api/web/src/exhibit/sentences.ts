@@ -1,4 +1,5 @@
 /** What an exhibit shows, said in sentences: proved, asserted, not checked. */
+import { thumbprint } from "../records/keys.ts";
 import type { RecordsVerdict } from "../records/judge.ts";
 import type { Status } from "../verify/verdict.ts";
 import { type Words, en } from "../words/en.ts";
@@ -40,7 +41,7 @@ export function sentencesOf(shown: Shown, words: ExhibitWords = en.exhibit): Sen
 function* proved(shown: Shown, list: Listing, records: RecordsVerdict, words: ExhibitWords): Generator<string> {
   yield words.filesWhole(shown.entries);
   if (shown.signedBy !== null && shown.bundle !== null)
-    yield words.signed(short(shown.signedBy), short(shown.bundle));
+    yield words.signed(short(thumbprint(shown.signedBy)), short(shown.bundle));
   const given = list.files.filter(({ path }) => path !== null).length;
   if (given > 0) yield words.filesNamed(given);
   const signed = records.records.filter(({ record }) =>

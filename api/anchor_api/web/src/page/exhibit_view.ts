@@ -1,6 +1,7 @@
 /** An exhibit: what is proved, asserted, not checked; what is wrong; its files; its records. */
 import { sentencesOf } from "../exhibit/sentences.ts";
 import type { ExhibitFinding } from "../exhibit/verdict.ts";
+import { thumbprint } from "../records/keys.ts";
 import type { Words } from "../words/words.ts";
 import { digest, facts, foreign, h, unfolding } from "./dom.ts";
 import type { Item, ShownFile } from "./protocol.ts";
@@ -23,7 +24,7 @@ export function exhibitBody(item: Exhibit, words: Words): (HTMLElement | null)[]
       [words.exhibit.title, foreign(harmless(item.title, 400))],
       verdict.project === null ? null : [words.exhibit.project, digest(verdict.project)],
       verdict.bundle === null ? null : [words.exhibit.bundle, digest(verdict.bundle)],
-      [words.exhibit.signedBy, verdict.signed_by === null ? words.exhibit.unsigned : digest(verdict.signed_by)],
+      [words.exhibit.signedBy, verdict.signed_by === null ? words.exhibit.unsigned : digest(thumbprint(verdict.signed_by))],
     ),
     pictures(item, words),
     verdict.records === null ? null : recordsTable(verdict.records, item.shown, words, reasonsOf(item)),
