@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
                     if error is not None:
                         raise error
                     file = keep_file(desk.vault, path)
-                    known = [] if args.again else desk.vault.index.where(file.kept.sha256)
+                    known = [] if args.again else desk.vault.where(file.kept.sha256)
                     if known:
                         out.note(f"{file.name} was recorded before, as {known[0]}")
                     else:

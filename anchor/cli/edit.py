@@ -65,7 +65,7 @@ def _before(text: str, desk: Desk) -> tuple[str | None, list[Attachment]]:
     if not path.exists():
         return parse_reference(text), []
     kept = keep_file(desk.vault, path)
-    known = desk.vault.index.where(kept.kept.sha256)
+    known = desk.vault.where(kept.kept.sha256)
     if known:
         return known[0], []
     return None, [kept.attachment("before")]

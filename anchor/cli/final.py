@@ -29,7 +29,7 @@ def run(args: argparse.Namespace, out: Output) -> int:
         kept = [keep_file(desk.vault, path) for path in args.files]
         way = [parse_reference(text) for text in args.parents]
         if not way:
-            way = [place for file in kept for place in desk.vault.index.where(file.kept.sha256)[:1]]
+            way = [place for file in kept for place in desk.vault.where(file.kept.sha256)[:1]]
         fields = {
             "derivation": way,
             "parents": way,

@@ -166,7 +166,7 @@ def _rotate(args: argparse.Namespace, out: Output) -> int:
 def _revoke(args: argparse.Namespace, out: Output) -> int:
     recovery = load_recovery(args.recovery)
     with Desk(args, out) as desk:
-        key = _one(args.key, desk.vault.index.project_keys())
+        key = _one(args.key, desk.vault.project_keys().all())
         record = revoke_key(
             desk.vault,
             recovery,
@@ -220,7 +220,7 @@ def _bind(args: argparse.Namespace, out: Output) -> int:
         "valid_until": None if args.until is None else utc_text(parse_time(args.until)),
     }
     with Desk(args, out) as desk:
-        if public_key in {key.public_key for key in desk.vault.index.project_keys()}:
+        if public_key in {key.public_key for key in desk.vault.project_keys().all()}:
             raise UsageError("this project names that key already", code="keys.bound")
         kept = [] if args.evidence is None else [keep_file(desk.vault, args.evidence)]
         fields["evidence_sha256"] = kept[0].kept.sha256.hex() if kept else None
@@ -231,7 +231,7 @@ def _bind(args: argparse.Namespace, out: Output) -> int:
 def _project_keys(folder: Path) -> list[ProjectKey]:
     try:
         with Vault.open(folder) as vault:
-            return vault.index.project_keys()
+            return vault.project_keys().all()
     except NotFoundError:
         return []
 

@@ -14,7 +14,6 @@ from anchor.cli._out_of_reach import out_of_reach_in, warn_out_of_reach
 from anchor.cli._output import Output, dim, padded, short, shown_time, word
 from anchor.cli._vault import add_vault, counted, key_store, now, policy_source, vault_server
 from anchor.formats.encoding import parse_utc, utc_text
-from anchor.vault.project_keys import ProjectKeys
 from anchor.vault.proof_states import refresh_states, scan_proofs
 from anchor.vault.vault import Vault
 
@@ -103,7 +102,7 @@ def _claimed(vault: Vault, queued: list[int]) -> str | None:
 
 def _keys(vault: Vault) -> list[dict[str, Any]]:
     store = key_store()
-    in_force = ProjectKeys(vault.index.project_keys()).in_force()
+    in_force = vault.project_keys().in_force()
     return [
         {"thumbprint": key.thumbprint.hex(), "role": key.role, "here": store.has(key.thumbprint)}
         for key in in_force

@@ -15,16 +15,15 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from anchor.errors import StoreUnavailableError
 from anchor.vault.entry import Entry, FileEntry
-from anchor.vault.project_keys import ProjectKey
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 _BUSY_S: Final = 30.0
 _SCHEMA: Final = """
 CREATE TABLE state (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -38,15 +37,12 @@ CREATE TABLE file (
     media_type TEXT NOT NULL, size INTEGER NOT NULL, sha256 BLOB NOT NULL,
     PRIMARY KEY (seq, number)) WITHOUT ROWID;
 CREATE INDEX file_content ON file (sha256, seq);
-CREATE TABLE key (
-    thumbprint BLOB PRIMARY KEY, public_key BLOB NOT NULL, role TEXT NOT NULL,
-    named_by INTEGER NOT NULL, ended_by INTEGER);
 CREATE TABLE proof (
     seq INTEGER PRIMARY KEY, mtime_ns INTEGER NOT NULL, size INTEGER NOT NULL,
     status TEXT NOT NULL, reason TEXT NOT NULL, existed_before TEXT, complete INTEGER NOT NULL);
 """
 
-_TABLES: Final = frozenset({"state", "record", "file", "key", "proof"})
+_TABLES: Final = frozenset({"state", "record", "file", "proof"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +92,11 @@ class Index:
         (size,) = self._one("SELECT coalesce(max(seq) + 1, 0) FROM record")
         return int(size)
 
-    def add(self, entries: Sequence[Entry], keys: Sequence[ProjectKey], tip: bytes) -> None:
+    def add(self, entries: Sequence[Entry], tip: bytes) -> None:
         """Add records in one transaction.
 
         Args:
             entries: the next ones, in order.
-            keys: every key whose row changes.
             tip: what is to be known of the last of them (:mod:`anchor.vault.tip`).
         """
         files = [(entry.seq, *_values(file)) for entry in entries for file in entry.files]
@@ -110,10 +105,6 @@ class Index:
                 "INSERT INTO record VALUES (?,?,?,?,?,?,?,?,?,?,?)", map(_row, entries)
             )
             self._db.executemany("INSERT INTO file VALUES (?,?,?,?,?,?,?)", files)
-            self._db.executemany(
-                "INSERT OR REPLACE INTO key VALUES (?,?,?,?,?)",
-                [(k.thumbprint, k.public_key, k.role, k.named_by, k.ended_by) for k in keys],
-            )
             self._db.execute("INSERT OR REPLACE INTO state VALUES ('tip', ?)", (tip,))
 
     @property
@@ -170,8 +161,14 @@ class Index:
         (seq,) = self._one("SELECT max(seq) FROM record WHERE kind = ?", kind)
         return None if seq is None else int(seq)
 
+    def numbers(self, kinds: Collection[str]) -> list[int]:
+        """Return the numbers of all records of these kinds, in order."""
+        marks = ",".join("?" * len(kinds))
+        query = f"SELECT seq FROM record WHERE kind IN ({marks}) ORDER BY seq"  # noqa: S608
+        return [seq for (seq,) in self._all(query, *kinds)]
+
     def where(self, sha256: bytes) -> list[str]:
-        """Return where a content was recorded, as references, newest first."""
+        """Return where a content is said to be recorded, newest first (:meth:`Vault.where`)."""
         rows = self._all(
             "SELECT seq, number FROM file WHERE sha256 = ? ORDER BY seq DESC, number", sha256
         )
@@ -188,14 +185,6 @@ class Index:
     def counts(self) -> dict[str, int]:
         """Return how many records there are of each kind."""
         return dict(self._all("SELECT kind, count(*) FROM record GROUP BY kind ORDER BY kind"))
-
-    # -- keys --------------------------------------------------------------------------------------
-
-    def project_keys(self) -> list[ProjectKey]:
-        """Return the keys that the records name, in that order."""
-        return [
-            ProjectKey(*row) for row in self._all("SELECT * FROM key ORDER BY named_by, thumbprint")
-        ]
 
     # -- proofs ------------------------------------------------------------------------------------
 

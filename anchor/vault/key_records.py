@@ -16,7 +16,7 @@ from anchor.formats.encoding import utc_text
 from anchor.records.record import Record
 from anchor.vault.draft import Draft
 from anchor.vault.key_store import KeyStore
-from anchor.vault.project_keys import ProjectKey, ProjectKeys
+from anchor.vault.project_keys import ProjectKey
 from anchor.vault.recorder import Recorder
 from anchor.vault.signer import Signer
 from anchor.vault.vault import Vault
@@ -32,7 +32,7 @@ def signing_key(vault: Vault, store: KeyStore, role: str = "author") -> Signer:
         StoreConflictError: none is in force (``keys.not_in_force``).
         UsageError, ConfigError, StoreUnavailableError: it can not be opened.
     """
-    in_force = ProjectKeys(vault.index.project_keys()).in_force(role)
+    in_force = vault.project_keys().in_force(role)
     if not in_force:
         raise StoreConflictError(
             f"no key may sign in this project as {role}",
@@ -80,7 +80,7 @@ def rotate_key(
     """
     replaced = _author_key(vault)
     _want_recovery(vault, recovery)
-    named = {key.thumbprint for key in vault.index.project_keys()}
+    named = {key.thumbprint for key in vault.project_keys().all()}
     newest = store.newest()
     if newest is not None and newest.thumbprint not in {*named, recovery.thumbprint}:
         signer = store.signer(newest.thumbprint)
@@ -110,7 +110,7 @@ def revoke_key(
 ) -> Record:
     """End a key. Errors as :func:`rotate_key`; NotFoundError if the project does not name it."""
     _want_recovery(vault, recovery)
-    if thumbprint not in {key.thumbprint for key in vault.index.project_keys()}:
+    if thumbprint not in {key.thumbprint for key in vault.project_keys().all()}:
         raise NotFoundError(
             f"no record of this project names the key {thumbprint.hex()[:8]}…", code="keys.unknown"
         )
@@ -167,11 +167,11 @@ def adopt(
 
 def _author_key(vault: Vault) -> ProjectKey:
     """Return the author's key that is in force; a revoked one is replaced too if there is none."""
-    keys = ProjectKeys(vault.index.project_keys())
+    keys = vault.project_keys()
     authors = [key for key in keys.in_force("author") if key.role == "author"]
     if authors:
         return authors[0]
-    ended = [key for key in vault.index.project_keys() if key.role == "author"]
+    ended = [key for key in keys.all() if key.role == "author"]
     if not ended:
         raise StoreConflictError("the project names no key", code="keys.not_in_force")
     return ended[-1]

@@ -1,15 +1,15 @@
-"""The keys that a project's own records name, so that the vault knows which one signs next.
+"""The keys that a project's own records name: which one signs next, and which records count.
 
-Only what is needed to choose a key: whether a record is really signed by it is verified by
-:mod:`anchor.records.chain`.
+A record is taken up only if :class:`anchor.records.keys.KeyRing`, which verifiers use, says that
+the key in force at its place signed it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from anchor.records.keys import key_thumbprint
+from anchor.errors import SignatureError
+from anchor.records.keys import KeyRing, key_thumbprint
 from anchor.records.record import Record
 
 
@@ -32,28 +32,56 @@ class ProjectKey:
 
 
 class ProjectKeys:
-    """The keys, by thumbprint."""
+    """The keys, by thumbprint.
 
-    def __init__(self, keys: Iterable[ProjectKey] = ()) -> None:
-        self._keys = {key.thumbprint: key for key in keys}
-        self.changed: dict[bytes, ProjectKey] = {}
+    Attributes:
+        records: how many key records were taken up.
+    """
 
-    def learn(self, record: Record) -> None:
-        """Take up what a record says of keys."""
+    def __init__(self) -> None:
+        self.records = 0
+        self._keys: dict[bytes, ProjectKey] = {}
+        self._ring = KeyRing()
+
+    def accept(self, record: Record) -> None:
+        """Take up the next record; those that say nothing of keys may be left out.
+
+        Raises:
+            SignatureError: no key that may sign there signed it, or it says of keys what can not
+                be; nothing was taken up.
+        """
+        if not self._ring.verify_record(record, learn=True):
+            raise SignatureError("no record names its key", code="record.key_unknown")
+        if record.is_key_record:
+            self.records += 1
+            self._learn(record)
+
+    def verify(self, record: Record) -> None:
+        """Verify the last record taken up, or one after it that says nothing of keys.
+
+        Raises:
+            SignatureError: as :meth:`accept`.
+        """
         if not record.is_key_record:
-            return
+            self.accept(record)
+
+    def all(self) -> list[ProjectKey]:
+        """Return every key, in the order in which they were named."""
+        return sorted(self._keys.values(), key=lambda key: (key.named_by, key.thumbprint))
+
+    def _learn(self, record: Record) -> None:
         fields, kind = record.fields, record.kind.name
         ended = {"key_rotate": "replaced_key", "key_revoke": "revoked_key"}.get(kind)
         if ended is not None:
             known = self._keys.get(bytes.fromhex(fields[ended]))
             if known is not None:
-                self._set(replace(known, ended_by=record.seq))
+                self._keys[known.thumbprint] = replace(known, ended_by=record.seq)
         if kind != "key_revoke":
             public_key = bytes.fromhex(fields["public_key"])
             thumbprint = key_thumbprint(public_key)
             role = fields.get("key_role", "author")
             if thumbprint not in self._keys:
-                self._set(ProjectKey(thumbprint, public_key, role, record.seq))
+                self._keys[thumbprint] = ProjectKey(thumbprint, public_key, role, record.seq)
 
     def in_force(self, role: str = "author") -> list[ProjectKey]:
         """Return the keys that may sign in a role, the newest first."""
@@ -63,7 +91,3 @@ class ProjectKeys:
             if key.ended_by is None and key.role in ("author", role)
         ]
         return sorted(found, key=lambda key: (key.role == role, key.named_by), reverse=True)
-
-    def _set(self, key: ProjectKey) -> None:
-        self._keys[key.thumbprint] = key
-        self.changed[key.thumbprint] = key

@@ -32,7 +32,8 @@ from anchor.vault.draft import Attachment, Draft
 from anchor.vault.objects import Keeping
 from anchor.vault.signer import Signer
 from anchor.vault.source import open_source
-from anchor.vault.vault import Vault, Writer
+from anchor.vault.vault import Vault
+from anchor.vault.writer import Writer
 
 _BATCH_RECORDS: Final = 256
 _THREADS: Final = 8

@@ -11,50 +11,40 @@ always at the end of the chain as the files have it, not as this process remembe
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from anchor.client.local_file import load_bytes, write_atomically
+from anchor.client.local_file import write_atomically
 from anchor.errors import (
     FormatError,
     NotFoundError,
+    SignatureError,
     StoreConflictError,
     StoreError,
     VerificationError,
 )
-from anchor.formats.encoding import parse_hex, parse_json, utc_text
 from anchor.formats.merkle import CompactRange, leaf_hash
-from anchor.proof.fields import Fields
+from anchor.records.kinds import KEY_KINDS
 from anchor.records.record import Record
 from anchor.vault.durable import flush_folder, make_folder, translated
 from anchor.vault.entry import entry_of
 from anchor.vault.index import Index, remove_index
-from anchor.vault.instance import Instance, Mark
+from anchor.vault.instance import Instance
 from anchor.vault.layout import Layout, find_layout
 from anchor.vault.lock import WRITE_WAIT_S, held
 from anchor.vault.objects import ObjectStore
+from anchor.vault.project_file import Project, load_project, store_project
 from anchor.vault.project_keys import ProjectKeys
 from anchor.vault.readme_text import README
 from anchor.vault.record_files import RecordFiles
 from anchor.vault.tip import Tip
+from anchor.vault.writer import Writer
 
-_MAX_PROJECT_BYTES: Final = 64 << 10
 _CATCH_UP_RECORDS: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """What ``project.json`` says: the id (16 bytes in hex), and the service named, if any."""
-
-    id: str
-    server: str | None = None
 
 
 class Vault:
@@ -101,10 +91,10 @@ class Vault:
             for folder in (layout.records, layout.proofs, layout.objects, layout.scratch):
                 make_folder(folder)
             write_atomically(layout.readme, README.encode())
-            _store_project(layout, Project(secrets.token_hex(16), server))
+            store_project(layout, Project(secrets.token_hex(16), server))
             with translated(layout.root):
                 flush_folder(layout.root)
-        vault = cls(layout, _load_project(layout), state=state)
+        vault = cls(layout, load_project(layout), state=state)
         if vault.files.has(0):
             vault.close()
             raise StoreConflictError(f"{layout.work} has a vault already", code="vault.exists")
@@ -122,16 +112,17 @@ class Vault:
 
         Raises:
             NotFoundError: there is none (``vault.not_found``).
-            StoreConflictError: a record is missing or does not follow the one before it.
+            StoreConflictError: a record is missing, does not follow the one before it, or is not
+                signed by a key of the project (``vault.not_signed``).
         """
         layout = find_layout(start)
         if fresh_index and os.access(layout.root, os.W_OK):
             with _write_lock(layout):
                 remove_index(layout.index)
-        vault = cls(layout, _load_project(layout), state=state)
+        vault = cls(layout, load_project(layout), state=state)
         try:
             vault.refresh()
-            vault._distrust_other_tip()
+            vault._distrust_other_end()
         except BaseException:
             vault.close()
             raise
@@ -183,7 +174,7 @@ class Vault:
         """Make the index anew from the record files.
 
         Raises:
-            StoreConflictError: a record is missing or does not follow the one before it.
+            StoreConflictError: as :meth:`open`.
         """
         with _write_lock(self.layout) if self._takes_writes else contextlib.nullcontext():
             self.index.clear()
@@ -204,6 +195,37 @@ class Vault:
                 hint="restore the records from a copy of the vault",
             )
         return record
+
+    def project_keys(self) -> ProjectKeys:
+        """Return the keys that the records name, from the files of those records.
+
+        Raises:
+            StoreConflictError: as :meth:`open`.
+        """
+        end = self._kept_end()
+        if end is None:
+            self.rebuild()
+            end = self._kept_end()
+        return ProjectKeys() if end is None else end[1]
+
+    def where(self, sha256: bytes) -> list[str]:
+        """Return where a content was recorded, as references, newest first.
+
+        The newest one was looked up in its record; the index is made anew if it is not there.
+
+        Raises:
+            StoreConflictError: as :meth:`open`.
+        """
+        found = self.index.where(sha256)
+        if not found:
+            return []
+        seq, _, number = found[0].partition(".")
+        with contextlib.suppress(StoreConflictError, VerificationError, FormatError, NotFoundError):
+            entry = self.chained(int(seq)).files.get(int(number))
+            if entry is not None and entry["sha256"] == sha256.hex():
+                return found
+        self.rebuild()
+        return self.index.where(sha256)
 
     def mend_index(self) -> None:
         """Make the index anew if its digests are not those of the chain that was signed.
@@ -241,12 +263,12 @@ class Vault:
         with _write_lock(self.layout):
             if self._is_behind():
                 self._catch_up()
-            tip = self._tip()
+            tip, keys = self._end()
             if not adopting:
                 self.instance.verify(self._digest_of)
                 self.instance.settle()
             self.files.clear_scratch(time.time())
-            writer = Writer(self, tip)
+            writer = Writer(self, tip, keys)
             yield writer
             if adopting and writer.branched:
                 self.instance.claim()
@@ -261,27 +283,47 @@ class Vault:
         size = self.index.size
         return self.files.has(size) or (size > 0 and not self.files.has(size - 1))
 
-    def _distrust_other_tip(self) -> None:
-        """Make the index anew if its last row is of another record than the last file."""
+    def _distrust_other_end(self) -> None:
+        """Make the index anew if its end or its keys are not those of the record files."""
         with contextlib.suppress(VerificationError, FormatError, NotFoundError):
-            if self._kept_tip() is None:
+            if self._kept_end() is None:
                 self.rebuild()
 
-    def _tip(self) -> Tip:
+    def _end(self) -> tuple[Tip, ProjectKeys]:
         """Return the end of the chain; the index is made anew if it is of something else."""
-        tip = self._kept_tip()
-        if tip is None:
+        end = self._kept_end()
+        if end is None:
             self.index.clear()
             self._catch_up()
-            tip = self._kept_tip()
-        if tip is None:
+            end = self._kept_end()
+        if end is None:
             raise StoreConflictError(
                 "the last record changed while it was read", code="vault.chain_broken"
             )
-        return tip
+        return end
+
+    def _kept_end(self) -> tuple[Tip, ProjectKeys] | None:
+        """Return the end of the chain as the index has it, if that is what the records say.
+
+        The last record and all that name keys are read and verified: whoever can plant a record
+        file can write to the index, too.
+        """
+        tip = self._kept_tip()
+        if tip is None:
+            return None
+        keys = ProjectKeys()
+        try:
+            for seq in self.index.numbers(KEY_KINDS):
+                keys.accept(self.chained(seq))
+            if keys.records != tip.key_records:
+                return None
+            if tip.prev is not None:
+                keys.verify(self.chained(tip.tree.size - 1))
+        except (StoreConflictError, SignatureError):
+            return None  # what is wrong, the index or a record, shows when it is made anew
+        return tip, keys
 
     def _kept_tip(self) -> Tip | None:
-        """Return the end of the chain as the index has it, if that is what the last record says."""
         size, kept = self.index.size, self.index.tip
         if size == 0:
             return Tip.empty(self.project.id)
@@ -291,105 +333,36 @@ class Vault:
         return Tip.after(last, kept)
 
     def _catch_up(self) -> None:
-        """Read the records that the index does not have."""
+        """Read and verify the records that the index does not have."""
         total, size = len(self.files.numbers()), self.index.size
-        tip = self._kept_tip() if size <= total else None
-        if tip is None:
+        end = self._kept_end() if size <= total else None
+        if end is None:
             self.index.clear()
-            size, tip = 0, Tip.empty(self.project.id)
-        keys = ProjectKeys(self.index.project_keys())
+            size, end = 0, (Tip.empty(self.project.id), ProjectKeys())
+        tip, keys = end
         for first in range(size, total, _CATCH_UP_RECORDS):
             entries = []
             for seq in range(first, min(first + _CATCH_UP_RECORDS, total)):
                 record = self.files.read(seq)
                 tip.append(record)
-                keys.learn(record)
+                self._accept(record, keys)
                 entries.append(entry_of(record))
-            self.index.add(entries, list(keys.changed.values()), tip.to_bytes())
+            self.index.add(entries, tip.to_bytes())
 
-
-class Writer:
-    """Adds records at the end of a vault that is held for writing.
-
-    Attributes:
-        tip: where the next record goes.
-        keys: the keys that the records so far name.
-        waiting: what was added and is not written yet, by number.
-        branched: a ``branch`` record was written.
-    """
-
-    def __init__(self, vault: Vault, tip: Tip) -> None:
-        self._vault = vault
-        self.tip = tip
-        self.keys = ProjectKeys(vault.index.project_keys())
-        self.waiting: dict[int, Record] = {}
-        self.branched = False
-        self._closed: bool | None = None
-
-    @property
-    def is_closed(self) -> bool:
-        """Return whether a ``close`` is among the records, those waiting included."""
-        if self._closed is None:
-            self._closed = self._vault.index.last_of_kind("close") is not None
-        return self._closed
-
-    def add(self, record: Record) -> None:
-        """Take a record up; it is in the vault after :meth:`commit`.
-
-        Raises:
-            StoreConflictError: it does not follow the one before it.
-        """
-        self.tip.append(record)
-        self.keys.learn(record)
-        self.waiting[record.seq] = record
-        self._closed = self.is_closed or record.kind.name == "close"
-
-    def commit(self) -> list[Record]:
-        """Write what was added; durable on return, all of it or (after an error) nothing.
-
-        Raises:
-            StoreUnavailableError: the disk is full or failing.
-        """
-        records, self.waiting = list(self.waiting.values()), {}
-        if not records:
-            return []
-        vault = self._vault
-        vault.files.write(records)
-        # From here on the records are there. The index and the mark are derived: that they could
-        # not be written is no reason to say that the records were not.
-        with contextlib.suppress(StoreError):
-            vault.index.add(
-                [entry_of(record) for record in records],
-                list(self.keys.changed.values()),
-                self.tip.to_bytes(),
-            )
-        self.branched = self.branched or any(r.kind.name == "branch" for r in records)
-        vault.instance.remember(Mark(records[-1].seq, records[-1].digest))
-        return records
+    def _accept(self, record: Record, keys: ProjectKeys) -> None:
+        try:
+            keys.accept(record)
+        except SignatureError as error:
+            path = self.layout.record(record.seq)
+            hint = f"move {path} to another folder, unless a copy of the vault has the true one"
+            if self.files.has(record.seq + 1):
+                hint = f"restore {path} from a copy of the vault"
+            raise StoreConflictError(
+                f"{path} is not signed by who may sign in this project: {error.message}",
+                code="vault.not_signed",
+                hint=hint,
+            ) from error
 
 
 def _write_lock(layout: Layout) -> contextlib.AbstractContextManager[None]:
     return held(layout.lock("write"), f"is writing to {layout.root}", wait_s=WRITE_WAIT_S)
-
-
-def _load_project(layout: Layout) -> Project:
-    data = load_bytes(layout.project_file, max_bytes=_MAX_PROJECT_BYTES, what="project")
-    where = str(layout.project_file)
-    fields = Fields(parse_json(data, max_bytes=_MAX_PROJECT_BYTES, what=where), where)
-    fields.integer("version", minimum=1, maximum=1)
-    project = fields.text("project")
-    parse_hex(project, n_bytes=16, what=f"project in {where}")
-    fields.text("made")
-    server = fields.optional("server", fields.text)
-    fields.done()
-    return Project(project, server)
-
-
-def _store_project(layout: Layout, project: Project) -> None:
-    value = {
-        "version": 1,
-        "project": project.id,
-        "made": utc_text(datetime.now(UTC).replace(microsecond=0)),
-        "server": project.server,
-    }
-    write_atomically(layout.project_file, json.dumps(value, indent=2).encode() + b"\n")

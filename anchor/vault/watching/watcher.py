@@ -51,7 +51,7 @@ _MARK_EVERY_S: Final = 30.0
 _HEAD_BYTES: Final = 64
 _ENDING: Final = frozenset({
     "vault.foreign", "vault.copied", "vault.older", "vault.read_only", "vault.closed",
-    "vault.chain_broken", "keys.not_in_force",
+    "vault.chain_broken", "vault.not_signed", "keys.not_in_force",
 })  # fmt: skip
 
 
@@ -191,18 +191,28 @@ class Watcher:
         """Return what is to be recorded: images whose content has no record yet."""
         contents: set[bytes] = set()
         chosen: dict[Settled, Draft] = {}
-        for item, made in zip(due, drafts, strict=True):
+        for item, draft in zip(due, drafts, strict=True):
+            made, known = self._looked_up(draft)
             if isinstance(made, VestigeError):
                 self._failed(item, made)
             elif made is None:
                 self._settling.finish(item)
-            elif (content := _content(made)) in contents or self._vault.index.where(content):
+            elif known or (content := _content(made)) in contents:
                 self._settling.finish(item)
                 self._tell(Happening("known", item.path))
             else:
                 contents.add(content)
                 chosen[item] = made
         return chosen
+
+    def _looked_up(
+        self, made: Draft | VestigeError | None
+    ) -> tuple[Draft | VestigeError | None, bool]:
+        """Return what was made and whether its content has a record, or why nobody can tell."""
+        try:
+            return made, isinstance(made, Draft) and bool(self._vault.where(_content(made)))
+        except VestigeError as error:
+            return error, False
 
     def _write(self, keeping: Keeping, drafts: list[Draft]) -> list[Record | VestigeError]:
         """Make originals durable, then their records."""

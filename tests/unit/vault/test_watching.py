@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sqlite3
 import sys
 import threading
 import time
@@ -240,6 +242,20 @@ def test_what_a_dead_watcher_left_is_taken_up_and_older_files_are_not(project, w
 def test_a_damaged_mark_is_as_none(project):
     (project.vault.layout.root / "watch.json").write_bytes(b'{"a": [')
     assert WatchMark(project.vault.layout).since(project.work) is None
+
+
+def test_a_row_of_the_index_does_not_keep_a_file_from_its_record(project, watch):
+    project.note("one")
+    sha256 = hashlib.sha256(PNG + b"new").digest()
+    with sqlite3.connect(project.vault.layout.index) as db:
+        db.execute(
+            "INSERT INTO file VALUES (1, 0, 'output', 'b.png', 'image/png', 3, ?)", (sha256,)
+        )
+    db.close()
+    watching = watch()
+    project.write("b.png", PNG + b"new")
+    (told,) = watching.until("recorded")
+    assert told.record.files[0]["sha256"] == sha256.hex()
 
 
 # -- the parts -------------------------------------------------------------------------------------
