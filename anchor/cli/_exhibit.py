@@ -19,6 +19,7 @@ from anchor.errors import StoreError, StoreUnavailableError
 from anchor.exhibit.contents import read_contents
 from anchor.exhibit.folder_container import FolderContainer
 from anchor.exhibit.judge import JudgeFor, judge_exhibit
+from anchor.exhibit.layout import RECORDS
 from anchor.exhibit.sentences import numbers
 from anchor.exhibit.verdict import ExhibitVerdict, exhibit_to_json
 from anchor.exhibit.zip_container import ZipContainer
@@ -59,7 +60,11 @@ def verify_exhibit(
         total = sum(container.sizes.values())
         with Progress(out, "reading", total) as progress:
             contents = read_contents(container, progress.reached)
-    verdict = judge_exhibit(contents, judge_for, before=before, steps=steps)
+    n_records = sum(path.startswith(RECORDS) for path in contents.sizes)
+    with Progress(out, "judging", n_records) as progress:
+        verdict = judge_exhibit(
+            contents, judge_for, before=before, steps=steps, judged=progress.reached
+        )
     print_exhibit(out, verdict, path.name)
     return verdict, exhibit_to_json(verdict, steps=steps)
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from anchor.errors import FormatError, SignatureError
 from anchor.exhibit.agreement import Agreement, compare_listing
 from anchor.exhibit.contents import Contents
+from anchor.exhibit.cost import unpaid_records
 from anchor.exhibit.layout import (
     BAG_INFO,
     BAGIT,
@@ -24,6 +25,7 @@ from anchor.exhibit.layout import (
     SIGNATURE,
     TAG_FILES,
     TAG_MANIFESTS,
+    ots_path,
 )
 from anchor.exhibit.listing import Listing, parse_listing
 from anchor.exhibit.manifest import BAGIT_TEXT, bag_info_text, bundle_digest, parse_manifest
@@ -42,7 +44,12 @@ JudgeFor = Callable[[Sequence[ProvenRecord]], Judge]
 
 
 def judge_exhibit(
-    contents: Contents, judge_for: JudgeFor, *, before: datetime | None = None, steps: bool = False
+    contents: Contents,
+    judge_for: JudgeFor,
+    *,
+    before: datetime | None = None,
+    steps: bool = False,
+    judged: Callable[[int], None] = lambda _count: None,
 ) -> ExhibitVerdict:
     """Judge a bag that was read.
 
@@ -51,6 +58,7 @@ def judge_exhibit(
         judge_for: returns the judge, who holds the policy, the time and the known facts.
         before: the time asked about, of every record.
         steps: write down the steps of the records.
+        judged: told how many records are judged.
     """
     findings = list(_judge_bag(contents))
     listing = _read_listing(contents, findings)
@@ -65,8 +73,11 @@ def judge_exhibit(
     if agreement is not None and agreement.shows_a_record:
         shown = [item for item in agreement.items if isinstance(item, ProvenRecord)]
         judge = judge_for(shown)
-        records = judge_records(agreement.items, judge, before=before, steps=steps)
-        findings += check_ots(contents, agreement)
+        unpaid = unpaid_records(shown, _ots_files(contents, shown))
+        records = judge_records(
+            agreement.items, judge, before=before, steps=steps, unpaid=unpaid, judged=judged
+        )
+        findings += check_ots(contents, agreement, unpaid)
     manifest = contents.texts.get(MANIFEST_SHA256)
     bundle = None if manifest is None else bundle_digest(manifest)
     status, reason, exit_status = _sum(findings, records)
@@ -98,6 +109,12 @@ def judge_exhibit(
         said.asserted,
         said.not_checked,
     )
+
+
+def _ots_files(contents: Contents, items: Sequence[ProvenRecord]) -> dict[int, bytes]:
+    """Return by record the ``.ots`` files that are looked at: those beside a proof."""
+    seqs = (item.record.seq for item in items if item.proof is not None)
+    return {seq: contents.texts.get(ots_path(seq), b"") for seq in seqs}
 
 
 def _failed(step: str, code: str, path: str | None, reason: str) -> ExhibitFinding:

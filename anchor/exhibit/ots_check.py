@@ -7,7 +7,7 @@ Specification: ``docs/spec/exhibit.md``, step E6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TypeAlias
 
 from anchor.errors import FormatError
@@ -23,13 +23,18 @@ from anchor.proof.proof import OpenTimestampsAttestation, Proof
 _Ends: TypeAlias = set[tuple[bytes, Attestation]]
 
 
-def check_ots(contents: Contents, agreement: Agreement) -> Iterator[ExhibitFinding]:
-    """Yield a finding for each ``.ots`` file that its record and proof do not bear out."""
+def check_ots(
+    contents: Contents, agreement: Agreement, unpaid: Container[bytes]
+) -> Iterator[ExhibitFinding]:
+    """Yield a finding for each ``.ots`` file that its record and proof do not bear out.
+
+    Those of records whose digests are ``unpaid`` are not looked at: the record is not checked.
+    """
     known: dict[OpenTimestampsAttestation, _Ends] = {}
     for record in agreement.records:
         path = ots_path(record.seq)
         data, proof = contents.texts.get(path), agreement.proofs.get(record.seq)
-        if data is None or proof is None:
+        if data is None or proof is None or record.digest in unpaid:
             continue
         try:
             why = _fault(data, record.digest, proof, known)

@@ -74,6 +74,7 @@ class Judge:
         file_digest: bytes | None = None,
         before: datetime | None = None,
         steps: bool = False,
+        unpaid: bool = False,
     ) -> Verdict:
         """Judge one proof.
 
@@ -82,6 +83,7 @@ class Judge:
             file_digest: SHA-256 of the file at hand; None when there is no file.
             before: the time asked about, aware UTC.
             steps: write down the hash steps of the file and the log, for people to redo.
+            unpaid: the exhibit has no units of work left for its attestations.
         """
         if file_digest is not None and len(file_digest) != DIGEST_BYTES:
             raise ValueError(f"a file's digest has {DIGEST_BYTES} bytes, not {len(file_digest)}")
@@ -90,7 +92,7 @@ class Judge:
         # (2, 3) From the digest to root hashes, and what the log's signatures say of them.
         log, reached = judge_log(proof.digest, proof.inclusions, self._reader)
         # (4 to 10) Each attestation, and the bounds that they give.
-        ladder = self._ladder_of(proof, reached)
+        ladder = self._ladder_of(proof, reached, unpaid=unpaid)
         warnings: tuple[str, ...] = ()
         if proof.opening is None and file_digest is not None:
             warnings = (BARE_WARNING,)
@@ -142,7 +144,7 @@ class Judge:
 
     # -- the parts ---------------------------------------------------------------------------------
 
-    def _ladder_of(self, proof: Proof, reached: Sequence[ReachedRoot]) -> _Ladder:
+    def _ladder_of(self, proof: Proof, reached: Sequence[ReachedRoot], *, unpaid: bool) -> _Ladder:
         """Return the rows and what they add up to.
 
         They depend on the attestations, the roots that were reached and the checkpoints beside
@@ -151,10 +153,12 @@ class Judge:
         key = (
             proof.attestations,
             [(root.root_hash, root.inclusion.checkpoint) for root in reached],
+            unpaid,
         )
         last = self._last
         if last is None or last[0] != key:
-            last = self._last = (key, self._sum_rows(self._rows.judge(proof.attestations, reached)))
+            rows = self._rows.judge(proof.attestations, reached, unpaid=unpaid)
+            last = self._last = (key, self._sum_rows(rows))
         return last[1]
 
     def _sum_rows(self, rows: Sequence[AttestationVerdict]) -> _Ladder:

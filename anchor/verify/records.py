@@ -13,7 +13,7 @@ Specification: ``docs/spec/verification.md``, step 13.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -77,6 +77,8 @@ def judge_records(
     others: Sequence[ProvenRecord] = (),
     before: datetime | None = None,
     steps: bool = False,
+    unpaid: Container[bytes] = (),
+    judged: Callable[[int], None] = lambda _count: None,
 ) -> RecordsVerdict:
     """Judge the list of a project's records, each with its proof.
 
@@ -86,6 +88,8 @@ def judge_records(
         others: records seen elsewhere, which may show a fork or a revocation.
         before: the time asked about, of every record.
         steps: write down the steps for people to redo.
+        unpaid: digests of records for whose proofs an exhibit has no units of work left.
+        judged: told how many proofs are judged.
 
     Raises:
         FormatError: no record is shown.
@@ -94,7 +98,9 @@ def judge_records(
         [item if isinstance(item, Stub) else item.record for item in items],
         [item.record for item in others],
     )
-    timed = _judge_times([*items, *others], judge, before, steps=steps)
+    timed = _judge_times(
+        [*items, *others], judge, before, steps=steps, unpaid=unpaid, judged=judged
+    )
     forks = tuple(_judge_fork(fork, report, timed) for fork in report.forks)
     keys = _judge_keys(report, timed)
     verdicts = []
@@ -114,7 +120,13 @@ def judge_records(
 
 
 def _judge_times(
-    items: Iterable[ProvenRecord | Stub], judge: Judge, before: datetime | None, *, steps: bool
+    items: Iterable[ProvenRecord | Stub],
+    judge: Judge,
+    before: datetime | None,
+    *,
+    steps: bool,
+    unpaid: Container[bytes],
+    judged: Callable[[int], None],
 ) -> dict[bytes, Verdict]:
     """Return by digest what its proof shows; the first proof of a record counts."""
     proofs: dict[bytes, Proof | None] = {}
@@ -122,12 +134,17 @@ def _judge_times(
         if isinstance(item, ProvenRecord):
             digest = item.record.digest
             proofs[digest] = proofs.get(digest) or item.proof
-    return {
-        digest: judge.verify_proof(
-            proof or Proof(digest, None, (), ()), file_digest=digest, before=before, steps=steps
+    timed = {}
+    for digest, proof in proofs.items():
+        timed[digest] = judge.verify_proof(
+            proof or Proof(digest, None, (), ()),
+            file_digest=digest,
+            before=before,
+            steps=steps,
+            unpaid=digest in unpaid,
         )
-        for digest, proof in proofs.items()
-    }
+        judged(len(timed))
+    return timed
 
 
 # -- keys and forks --------------------------------------------------------------------------------

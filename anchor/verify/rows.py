@@ -33,7 +33,13 @@ from anchor.verify.known import KnownFacts
 from anchor.verify.rfc3161 import TokenFinding, covered_digests, judge_token, settle_tokens
 from anchor.verify.verdict import AttestationVerdict, Judgement, Status
 from anchor.verify.witness import judge_witness
-from anchor.verify.work import OVER_BUDGET, RowCost, affordable, evidence_bytes
+from anchor.verify.work import (
+    EXHIBIT_OVER_BUDGET,
+    OVER_BUDGET,
+    RowCost,
+    affordable,
+    evidence_bytes,
+)
 
 _REMEMBERED: Final = 4096
 _UNJOINED: Final = Judgement(
@@ -60,13 +66,18 @@ class RowJudge:
         self._remembered_bytes = 0
 
     def judge(
-        self, attestations: Sequence[Attestation], reached: Sequence[ReachedRoot]
+        self,
+        attestations: Sequence[Attestation],
+        reached: Sequence[ReachedRoot],
+        *,
+        unpaid: bool = False,
     ) -> list[AttestationVerdict]:
         """Judge each attestation alone, then settle tokens that lean on other rows.
 
         Args:
             attestations: of one proof.
             reached: the roots that its inclusions lead to, with what signed them.
+            unpaid: the exhibit has no units left for the proof: no row that joins is judged.
         """
         # (4) Rows join that are for a root that was reached. (9) Others have nothing to join with.
         roots = {root.root_hash for root in reached}
@@ -81,10 +92,12 @@ class RowJudge:
             found.append((attestation, _family(attestation), judgement))
         # (W) Of those that join, as many as the units pay for are judged (5 to 8).
         covered = _Covered(reached)
-        paid = affordable([entry.cost for _, entry in joined])
+        paid = [not unpaid] * len(joined)
+        if not unpaid:
+            paid = affordable([entry.cost for _, entry in joined])
         for (position, entry), is_paid in zip(joined, paid, strict=True):
             attestation, family, _ = found[position]
-            judgement = OVER_BUDGET
+            judgement = EXHIBIT_OVER_BUDGET if unpaid else OVER_BUDGET
             if is_paid:
                 judgement = self._judge(attestation, entry, covered.digests(attestation))
             found[position] = (attestation, family, judgement)

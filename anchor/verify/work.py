@@ -32,6 +32,13 @@ OVER_BUDGET = Judgement(
     "limit.work",
 )
 
+EXHIBIT_OVER_BUDGET = Judgement(
+    Status.NOT_CHECKED,
+    f"the proofs before this one took the {limits.MAX_EXHIBIT_UNITS:,} units of work that are done "
+    "for one exhibit",
+    "limit.work",
+)
+
 _EM_DASH = "\u2014"
 
 

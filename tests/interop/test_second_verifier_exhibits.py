@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from anchor import limits
 from anchor.formats.encoding import utc_text
-from tests import exhibit_tampering, exhibits, zip_attacks
+from tests import exhibit_tampering, exhibit_work, exhibits, zip_attacks
 from tests.parts.second_verifier import VITE, SecondVerifier
 from tests.vectors import test_exhibit_vectors
 
@@ -74,6 +75,18 @@ def test_every_meddled_container(second, case, tmp_path: Path):
         path.write_bytes(data)
         answer = second.ask_exhibit(path, case.policy_bytes, NOW)
         assert answer.get("unreadable") == code, what
+
+
+def test_proofs_that_ask_for_too_much_work(second, case, whole, tmp_path: Path):
+    path = tmp_path / "x.exhibit.zip"
+    files = exhibit_work.heavy(whole, limits.MAX_EXHIBIT_UNITS // exhibit_work.UNITS + 2)
+    exhibit_tampering.write_zip(path, files, FOLDER)
+    answer = second.ask_exhibit(path, case.policy_bytes, NOW)
+    verdict = exhibit_tampering.judged(files, case.judge(), FOLDER)
+    assert findings(answer) == exhibit_tampering.summary(verdict)
+    codes = [each["attestations"][0]["code"] for each in answer["records"]["records"]]
+    assert codes == [each.rows[0].judgement.code for each in verdict.records.verdicts]
+    assert codes.count("limit.work") == 2
 
 
 @pytest.mark.parametrize("path", test_exhibit_vectors.VECTORS, ids=lambda path: path.name)

@@ -59,7 +59,7 @@ export const MAX_EXHIBIT_TITLE_CHARACTERS = 4_000;
 export const MAX_EXHIBIT_GENERATOR_CHARACTERS = 200;
 
 /** What the proofs of one exhibit get together, in the units of one verification. */
-export const MAX_EXHIBIT_UNITS = 40_000_000;
+export const MAX_EXHIBIT_UNITS = 24_000_000;
 
 /** The work of one verification (docs/spec/verification.md, step W). */
 export const MAX_WORK_UNITS = 600_000;

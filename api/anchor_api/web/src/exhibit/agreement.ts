@@ -18,6 +18,8 @@ export interface Agreement {
   readonly items: readonly (ProvenRecord | Stub)[];
   readonly records: ReadonlyMap<number, RecordText>;
   readonly findings: readonly ExhibitFinding[];
+  /** By number of the record. */
+  readonly proofs: ReadonlyMap<number, Proof>;
 }
 
 /** Compare the list with what is there. */
@@ -27,13 +29,14 @@ export function compareList(contents: Contents, list: Listing): Agreement {
   comparison.files();
   comparison.claims();
   comparison.strays();
-  return { items, records: comparison.records, findings: [...comparison.findings, ...comparison.otsFindings] };
+  const { records, findings, proofs } = comparison;
+  return { items, records, findings, proofs };
 }
 
 class Comparison {
   readonly records = new Map<number, RecordText>();
   readonly findings: ExhibitFinding[] = [];
-  readonly otsFindings: ExhibitFinding[] = [];
+  readonly proofs = new Map<number, Proof>();
   readonly #listed = new Set<string>();
 
   constructor(
@@ -72,8 +75,7 @@ class Comparison {
 
   #proof(seq: number, record: RecordText): Uint8Array | null {
     const path = `data/proofs/${numbered(seq)}.proof`;
-    const otsPath = `data/proofs/${numbered(seq)}.ots`;
-    this.#listed.add(path).add(otsPath);
+    this.#listed.add(path).add(otsPathOf(seq));
     const data = this.contents.texts.get(path);
     if (data === undefined) return this.#fail("proof", path, "it is listed, and is not there");
     const proof = attempt(() => readProof(data));
@@ -82,9 +84,7 @@ class Comparison {
     const entry = proof.opening === null ? own : sha256(concat(own, proof.opening));
     if (toHex(proof.digest) !== toHex(entry))
       return this.#fail("proof", path, "it is of another digest than the record's");
-    const ots = this.contents.texts.get(otsPath);
-    const fault = ots === undefined ? null : attempt(() => otsFault(ots, record.digest, proof));
-    if (fault !== null) this.otsFindings.push(failed("E6", "ots", otsPath, fault));
+    this.proofs.set(seq, proof);
     return data;
   }
 
@@ -132,6 +132,28 @@ class Comparison {
       if (code !== undefined && !this.#listed.has(path)) this.#fail(code, path, "exhibit.json does not list it");
     }
   }
+}
+
+/** Step E6: find each `.ots` file that its record and proof do not bear out; those of unpaid records are not looked at. */
+export function judgeOtsFiles(
+  contents: Contents,
+  { records, proofs }: Agreement,
+  unpaid: ReadonlySet<string>,
+): ExhibitFinding[] {
+  const findings: ExhibitFinding[] = [];
+  for (const [seq, proof] of proofs) {
+    const path = otsPathOf(seq);
+    const [data, digest] = [contents.texts.get(path), records.get(seq)!.digest];
+    if (data === undefined || unpaid.has(digest)) continue;
+    const fault = attempt(() => otsFault(data, digest, proof));
+    if (fault !== null) findings.push(failed("E6", "ots", path, fault));
+  }
+  return findings;
+}
+
+/** Where the `.ots` file of a record stands. */
+export function otsPathOf(seq: number): string {
+  return `data/proofs/${numbered(seq)}.ots`;
 }
 
 /** Why an `.ots` file is not borne out by its record and proof, or null. */

@@ -3,9 +3,10 @@ import { FormatError } from "../errors.ts";
 import { type RecordsVerdict, judgeRecords } from "../records/judge.ts";
 import type { RecordText } from "../records/record.ts";
 import type { Circumstances } from "../verify/question.ts";
-import { type Agreement, compareList } from "./agreement.ts";
+import { type Agreement, compareList, judgeOtsFiles } from "./agreement.ts";
 import { judgeBag, judgeBagInfo } from "./bag.ts";
 import type { Contents } from "./contents.ts";
+import { unpaidRecords } from "./cost.ts";
 import { type Listing, readList } from "./list.ts";
 import { sentencesOf } from "./sentences.ts";
 import { bundleDigest, judgeSignature } from "./signature.ts";
@@ -27,7 +28,7 @@ export function judgeExhibit(contents: Contents, circumstances: Circumstances): 
   if (list !== null) {
     findings.push(...judgeBagInfo(contents, list));
     agreement = compareList(contents, list);
-    findings.push(...agreement.findings.filter(({ step }) => step === "E3"));
+    findings.push(...agreement.findings);
   }
   const records = agreement?.records ?? new Map<number, RecordText>();
   const manifest = contents.texts.get("manifest-sha256.txt");
@@ -38,11 +39,12 @@ export function judgeExhibit(contents: Contents, circumstances: Circumstances): 
     [...records.values()],
   );
   findings.push(...signature);
-  const judged =
-    agreement !== null && records.size > 0
-      ? judgeRecords({ ...circumstances, items: agreement.items })
-      : null;
-  if (judged !== null) findings.push(...agreement!.findings.filter(({ step }) => step === "E6"));
+  let judged: RecordsVerdict | null = null;
+  if (agreement !== null && records.size > 0) {
+    const unpaid = unpaidRecords(contents, agreement);
+    judged = judgeRecords({ ...circumstances, items: agreement.items, unpaid });
+    findings.push(...judgeOtsFiles(contents, agreement, unpaid));
+  }
   const bundle = manifest === undefined ? null : bundleDigest(manifest);
   const sum = sumOf(findings, judged);
   const said = sentencesOf({

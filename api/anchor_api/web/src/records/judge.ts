@@ -29,6 +29,8 @@ export interface RecordsQuestion extends Circumstances {
   readonly items: readonly (ProvenRecord | Stub)[];
   /** Records seen elsewhere, which may show a fork or a revocation. */
   readonly others?: readonly ProvenRecord[];
+  /** Digests of records for whose proofs an exhibit has no units of work left. */
+  readonly unpaid?: ReadonlySet<string>;
 }
 
 /** The verdict on a list of records; names are those of its JSON. */
@@ -79,14 +81,14 @@ function judgeTimes(
     if (held === undefined) proofs.set(item.record.digest, { ...item });
     else held.proof ??= item.proof;
   }
-  const { items: _items, others: _others, ...circumstances } = question;
+  const { items: _items, others: _others, unpaid, ...circumstances } = question;
   const timed = new Map<string, Verdict>();
   for (const [digest, { record, proof }] of proofs)
     timed.set(
       digest,
       proof === null
         ? withoutProof(digest, circumstances)
-        : judgeProof({ ...circumstances, proof, fileDigest: digestOf(record) }),
+        : judgeProof({ ...circumstances, proof, fileDigest: digestOf(record), unpaid: unpaid?.has(digest) ?? false }),
     );
   return timed;
 }

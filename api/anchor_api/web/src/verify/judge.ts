@@ -18,7 +18,7 @@ import { judgeToken, settleTokens, type TokenFinding } from "./rfc3161.ts";
 import { answerBefore, boundsByFamily, exitStatus, headlineOf, orderRows, sumStatus } from "./summary.ts";
 import type { LogVerdict, Status, Step, Verdict } from "./verdict.ts";
 import { judgeWitness } from "./witness.ts";
-import { affordable, OVER_BUDGET } from "./work.ts";
+import { affordable, EXHIBIT_OVER_BUDGET, OVER_BUDGET } from "./work.ts";
 
 const BARE_WARNING = "a bare digest: whoever has the file can look it up in the log";
 const SHA1_WARNING = "SHA-1 is broken: two different files can share this digest";
@@ -83,17 +83,20 @@ function openingSteps({ opening, digest }: Proof, fileDigest: Uint8Array | undef
 }
 
 /** Steps 4 to 9: judge each row that the work allows alone, then settle the tokens that lean on others. */
-function judgeRows(proof: Proof, reached: readonly ReachedRoot[], question: Circumstances): JudgedRow[] {
+function judgeRows(
+  proof: Proof, reached: readonly ReachedRoot[], question: Circumstances & { readonly unpaid?: boolean },
+): JudgedRow[] {
   const joins = (attestation: Attestation): boolean => {
     const root = rootHashOf(attestation);
     return root !== null && reached.some(({ rootHash }) => equal(rootHash, root));
   };
-  const paid = affordable(proof.attestations.filter(joins));
+  const paid = question.unpaid ? new Set() : affordable(proof.attestations.filter(joins));
   const judge = (attestation: Attestation): Judgement | TokenFinding => {
     if (rootHashOf(attestation) === null) return judgeAbsent(attestation);
     if (!joins(attestation))
       return judged("failed", "attestation.root_unreached", "is for a root hash that no inclusion proof leads to");
-    return paid.has(attestation) ? judgeEvidence(attestation, reached, question) : OVER_BUDGET;
+    if (paid.has(attestation)) return judgeEvidence(attestation, reached, question);
+    return question.unpaid ? EXHIBIT_OVER_BUDGET : OVER_BUDGET;
   };
   const found = proof.attestations.map((attestation) => ({
     row: { attestation, family: familyOf(attestation) },

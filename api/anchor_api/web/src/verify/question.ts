@@ -22,6 +22,8 @@ export interface Circumstances {
 export interface ProofQuestion extends Circumstances {
   /** The file as it is, or its text. */
   readonly proof: Uint8Array | string;
+  /** The exhibit has no units of work left for its attestations. */
+  readonly unpaid?: boolean;
 }
 
 /** `judgeOts`: a detached OpenTimestamps file and its circumstances. */

@@ -10,6 +10,12 @@ export const OVER_BUDGET = judged(
   `this proof asks for more than the ${limits.MAX_WORK_UNITS.toLocaleString("en")} units of work that are done for one`,
 );
 
+/** The same, of an exhibit. */
+export const EXHIBIT_OVER_BUDGET = judged(
+  "not_checked", "limit.work",
+  `the proofs before this one took the ${limits.MAX_EXHIBIT_UNITS.toLocaleString("en")} units of work that are done for one exhibit`,
+);
+
 /** Return those of the rows that are judged (W.3): first by size, then by whole cost. */
 export function affordable(rows: readonly Attestation[]): ReadonlySet<Attestation> {
   const sized = within(rows.map((row) => ({ row, cost: sizeUnits(row) })));
@@ -36,7 +42,7 @@ function within(rows: readonly Costly[]): Costly[] {
 }
 
 /** W.1: what a row costs by its size and number of parts alone. */
-function sizeUnits(row: Attestation): number {
+export function sizeUnits(row: Attestation): number {
   switch (row.kind) {
     case "opentimestamps": {
       const headers = row.headers.reduce((sum, run) => sum + run.headers.length, 0);
@@ -61,7 +67,7 @@ function sizeUnits(row: Attestation): number {
 }
 
 /** W.2: what a row costs besides, by what it asks to be computed. */
-function workUnits(row: Attestation): number {
+export function workUnits(row: Attestation): number {
   return row.kind === "opentimestamps" ? slowDigestUnits(row.tree, row.rootHash.length) : 0;
 }
 
