@@ -178,6 +178,11 @@ class Keeping:
             item = self._unnamed.get(kept.sha256)
         return self._layout.object(kept.sha256) if item is None else item.path
 
+    def is_kept(self) -> bool:
+        """Return whether the vault holds all that was added already; reads what it has of it."""
+        items = list(self._unnamed.values())
+        return all(_holds(self._layout.object(item.kept.sha256), item.kept) for item in items)
+
     def commit(self) -> None:
         """Make everything added durable under its name; after an error nothing is acknowledged.
 

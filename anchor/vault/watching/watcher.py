@@ -217,7 +217,7 @@ class Watcher:
     def _write(self, keeping: Keeping, drafts: list[Draft]) -> list[Record | VestigeError]:
         """Make originals durable, then their records."""
         with keeping:
-            if drafts:
+            if drafts or not keeping.is_kept():
                 keeping.commit()
             return self._recorder.append_many(drafts)
 

@@ -106,6 +106,19 @@ def test_written_renamed_linked_and_in_new_folders(project, watch, poll: bool):
     assert project.assert_sound()
 
 
+def test_a_known_image_puts_a_rotten_original_right(project, watch):
+    watching = watch()
+    path = project.write("cat.png")
+    (first,) = watching.until("recorded")
+    there = project.vault.objects.path(bytes.fromhex(first.record.files[0]["sha256"]))
+    there.chmod(0o644)
+    there.write_bytes(bytes(path.stat().st_size))
+    project.write("again.png", path.read_bytes())
+    watching.until("known")
+    watching.stop()
+    assert there.read_bytes() == path.read_bytes()
+
+
 def test_one_content_has_one_record(project, watch):
     watching = watch()
     project.write("a.png", PNG)
