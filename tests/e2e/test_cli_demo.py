@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,16 @@ def told(tmp_path_factory) -> tuple[Path, str]:
 def test_the_next_commands_can_be_typed_as_they_stand(told):
     folder, text = told
     lines = [line.strip() for line in text.partition("\nNext\n")[2].splitlines()]
-    for line in lines[:3]:
+    for line in lines[:4]:
         done = subprocess.run(["sh", "-c", line], cwd=folder.parent, capture_output=True)
         assert done.returncode == 0, line
         assert done.stdout
     assert " verify " in lines[0]
     assert " inspect " in lines[1]
+    assert " log --vault " in lines[3]
+    assert done.stdout.count("✓ verified".encode()) == 5
+    ots = next(line for line in lines if line.startswith("ots "))
+    assert ots.endswith("# pip install opentimestamps-client")
 
 
 def test_story_has_its_parts_in_order(told):
@@ -101,6 +106,9 @@ def test_the_exhibit_is_whole_and_its_vault_can_be_looked_at(told):
     verdict = run_offline(words, folder=folder).json
     assert (verdict["status"], verdict["findings"]) == ("verified", [])
     assert verdict["records"]["complete_up_to"] == 4
+    with zipfile.ZipFile(folder / "demo.exhibit.zip") as file:
+        names = {Path(name).name for name in file.namelist()}
+    assert {"verify.html", "exhibit.pdf"} <= names
     ran = vestige("log", "--vault", folder / "project", folder=folder)
     assert ran.returncode == 0, ran.stderr
     assert len(ran.stdout.splitlines()) >= 5

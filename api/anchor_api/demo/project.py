@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from anchor.client.known_logs import KnownLogs
 from anchor.client.local_file import load_bytes
 from anchor.client.service_client import ServiceClient
 from anchor.exhibit.choice import Choice
-from anchor.exhibit.export import Exported, seal, staging_folder
+from anchor.exhibit.export import Exported, RenderPdf, seal, staging_folder
 from anchor.exhibit.staging import Party, stage
 from anchor.limits import MAX_PROOF_BYTES
 from anchor.proof.codec import parse_proof
@@ -99,7 +100,7 @@ class DemoProject:
         ]
 
     def export(self, policy_path: Path) -> Exported:
-        """Make the exhibit of all of it, without the printed part, in the demo's folder."""
+        """Make the exhibit of all of it in the demo's folder, printed if the typesetter is here."""
         data = policy_path.read_bytes()
         judge = Judge(parse_policy(data), now=_now())
         party = Party(NAME, None, ("en",), f"vestige {version('vestige')}")
@@ -112,13 +113,34 @@ class DemoProject:
                 judge=judge,
                 policy_bytes=data,
                 signed_by=self._signer.public_key,
+                page=files("anchor_api").joinpath("static", "verify.html").read_bytes(),
             )
-            return seal(folder / "data", staged.listing, self._folder, signer=self._signer)
+            return seal(
+                folder / "data",
+                staged.listing,
+                self._folder,
+                signer=self._signer,
+                render_pdf=_printer(),
+            )
 
     @staticmethod
     def _raise(failures: Sequence[tuple[int | None, Exception]]) -> None:
         for _, error in failures:
             raise error
+
+
+def _printer() -> RenderPdf | None:
+    """Return what prints the exhibit, None where the extra ``exhibit`` is not installed."""
+    try:
+        from anchor.exhibit.pdf import FilePictures, render_pdf
+    except ImportError:
+        return None
+
+    def render(payload: Path, target: Path, bundle: bytes) -> None:
+        with FilePictures() as draws:
+            render_pdf(payload, target, bundle=bundle, signed=True, draws=draws)
+
+    return render
 
 
 def make_tampered_exhibit(path: Path, folder: Path) -> tuple[Path, str]:

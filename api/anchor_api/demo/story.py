@@ -248,13 +248,15 @@ def _next_commands(
     policy_path = _shown(folder / "policy.json")
     program = called_as()
     token = next(part for part in parts if part.command.startswith("openssl ts"))
+    vault = _shown(folder / "project")
     return [
         f"{program} verify {first} --policy {policy_path} --steps",
         f"{program} inspect {first} --policy {policy_path}",
         f"{program} verify {_shown(exhibit)} --policy {policy_path}",
+        f"{program} log --vault {vault} --policy {policy_path}",
         f"sha256sum {first}    # {hashlib.sha256(paths[0].read_bytes()).hexdigest()[:16]}…",
         f"(cd {_shown(folder / 'parts')} && {token.command})",
-        f"ots info {_shown(beside(paths[0], OTS_SUFFIX))}    # the stock OpenTimestamps client",
+        f"ots info {_shown(beside(paths[0], OTS_SUFFIX))}    # pip install opentimestamps-client",
     ]
 
 
@@ -265,8 +267,11 @@ def _map(told: _Told, paths: Sequence[Path], commands: Sequence[str]) -> None:
     for name, text in (
         ("files/", f"{first}, its proof {first}.proof, and {first}.ots"),
         ("policy.json", "whom this demo believes: a log, an authority and a chain of its own"),
-        (f"{NAME}.exhibit.zip", "what a court and the other side would get; CHECK.md is in it"),
-        ("project/", "the vault that it was made from: vestige log --vault project"),
+        (
+            f"{NAME}.exhibit.zip",
+            "what a court and the other side would get; CHECK.md says how",
+        ),
+        ("project/", "the vault that it was made from: vestige log reads it"),
         ("parts/", "one proof taken apart: tokens, certificates, headers; commands.txt"),
         ("tampered/", "the changed copies"),
         ("data/", "the service's log, its key and what the anchorer remembers"),
