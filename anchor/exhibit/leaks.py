@@ -30,6 +30,10 @@ TextsIn = Callable[[bytes, str], Iterable[str]]
 _DIFFERENCE: Final = "difference"
 _MIN_COLUMNS: Final = 8
 _MIN_LINE_COLUMNS: Final = 20
+# Characters; a text of the fewest columns has four at least, each of them two columns wide.
+_LONG_START: Final = 8
+_SHORT_START: Final = 4
+_FEW: Final = 64
 _ROUTINE: Final = frozenset((
     "account", "app", "author", "box", "by", "cost", "device", "environment", "label", "language",
     "level", "licence", "medium", "method", "models", "negative", "operations", "parser",
@@ -60,8 +64,38 @@ class _Secret:
     what: str
     texts: tuple[str, ...]
 
-    def stands_in(self, folded: str) -> bool:
-        return any(text in folded for text in self.texts)
+
+class _Secrets:
+    """Finds which secrets stand in a text: few one by one, many by how they begin.
+
+    So the time is that of what is shown and that of what is withheld, not that of both multiplied.
+    """
+
+    def __init__(self, secrets: Sequence[_Secret]) -> None:
+        self._secrets = secrets
+        self._owners: dict[str, list[int]] = {}
+        for number, secret in enumerate(secrets):
+            for text in secret.texts:
+                self._owners.setdefault(text, []).append(number)
+        self._by_start: dict[int, dict[str, list[str]]] = {}
+        for text in self._owners:
+            size = _LONG_START if len(text) >= _LONG_START else _SHORT_START
+            self._by_start.setdefault(size, {}).setdefault(text[:size], []).append(text)
+
+    def in_text(self, folded: str) -> list[str]:
+        """Return what each of them is that stands in a text, in order."""
+        numbers = {n for text in self._texts_in(folded) for n in self._owners[text]}
+        return [self._secrets[number].what for number in sorted(numbers)]
+
+    def _texts_in(self, folded: str) -> Iterator[str]:
+        if len(self._owners) <= _FEW:
+            yield from (text for text in self._owners if text in folded)
+            return
+        for size, starts in self._by_start.items():
+            for place in range(len(folded) - size + 1):
+                for text in starts.get(folded[place : place + size], ()):
+                    if folded.startswith(text, place):
+                        yield text
 
 
 def hide_differences(
@@ -107,8 +141,9 @@ def find_leaks(
         said: further texts that the exhibit will show, by what they are.
     """
     leaks = list(_repeated_files(records, choice))
-    secrets = [secret for record in records for secret in _secrets(record, choice)]
-    if secrets:
+    found = [secret for record in records for secret in _secrets(record, choice)]
+    if found:
+        secrets = _Secrets(found)
         leaks += _repeated_texts(records, choice, secrets, said or {})
         leaks += _in_files(records, choice, secrets, texts_in)
     return leaks
@@ -165,23 +200,19 @@ def _columns(text: str) -> int:
 def _repeated_texts(
     records: Sequence[Record],
     choice: Choice,
-    secrets: Sequence[_Secret],
+    secrets: _Secrets,
     said: Mapping[str, str],
 ) -> Iterator[Leak]:
     for what, text in said.items():
-        folded = _folded(text)
-        for secret in secrets:
-            if secret.stands_in(folded):
-                yield Leak(secret.what, what, "other words for it")
+        for secret in secrets.in_text(_folded(text)):
+            yield Leak(secret, what, "other words for it")
     for record in records:
         for name, value in record.sd_jwt.disclosed_fields.items():
             if not _is_disclosed(record, name, choice):
                 continue
             folded = "\n".join(map(_folded, _shown_texts(name, value)))
-            for secret in secrets:
-                if secret.stands_in(folded):
-                    where = _place(record.seq, name)
-                    yield Leak(secret.what, where, f"--hide {record.seq}:{name}")
+            for secret in secrets.in_text(folded):
+                yield Leak(secret, _place(record.seq, name), f"--hide {record.seq}:{name}")
 
 
 def _shown_texts(name: str, value: Any) -> Iterator[str]:
@@ -230,10 +261,10 @@ def _repeated_files(records: Sequence[Record], choice: Choice) -> Iterator[Leak]
 
 
 def _in_files(
-    records: Sequence[Record], choice: Choice, secrets: Sequence[_Secret], texts_in: TextsIn
+    records: Sequence[Record], choice: Choice, secrets: _Secrets, texts_in: TextsIn
 ) -> Iterator[Leak]:
     """Yield the originals that would be enclosed and hold a withheld text."""
-    folded: dict[str, str] = {}
+    held: dict[str, list[str]] = {}
     for record in records:
         if record.seq in choice.withheld_files:
             continue
@@ -241,13 +272,13 @@ def _in_files(
             name, sha256 = f"file.{number}", entry["sha256"]
             if not _is_disclosed(record, name, choice):
                 continue
-            if sha256 not in folded:
+            if sha256 not in held:
                 found = texts_in(bytes.fromhex(sha256), entry["media_type"])
-                folded[sha256] = "\n".join(_folded(text) for text in _with_escapes(found))
-            for secret in secrets:
-                if secret.stands_in(folded[sha256]):
-                    where = f"the file of {_place(record.seq, name)}"
-                    yield Leak(secret.what, where, f"--no-files {record.seq}")
+                folded = "\n".join(_folded(text) for text in _with_escapes(found))
+                held[sha256] = secrets.in_text(folded)
+            for secret in held[sha256]:
+                where = f"the file of {_place(record.seq, name)}"
+                yield Leak(secret, where, f"--no-files {record.seq}")
 
 
 def _with_escapes(texts: Iterable[str]) -> Iterator[str]:

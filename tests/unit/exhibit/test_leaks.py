@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 
 import pytest
 
@@ -164,3 +165,30 @@ def test_originals_are_read_only_where_a_text_is_withheld():
     assert read == []
     find_leaks(project().records, withheld(1), texts_in)
     assert read == [(hashlib.sha256(PICTURE.encode()).digest(), "image/png")], "once a file"
+
+
+def test_among_many_secrets_the_same_ones_are_found():
+    made = recorder.Project()
+    made.genesis()
+    for number in range(120):
+        made.note(
+            f"remark {number:03} of the day" if number % 2 else f"水晶猫{chr(0x4E00 + number)}"
+        )
+    made.note("see remark 007 of the day, remark 0 and 水晶猫一")
+    size = len(made.records)
+    rows = leaks(made.records, withheld(*range(1, 121), size=size))
+    texts = ("remark 007 of the day", "水晶猫一")
+    wanted = [seq for seq in range(1, 121) if made.records[seq].fields["text"] in texts]
+    assert len(wanted) == 2
+    last = ("record 121, text", "--hide 121:text")
+    assert rows == [(f"record {seq}, text", *last) for seq in wanted]
+
+
+def test_three_thousand_records_take_seconds():
+    made = recorder.Project()
+    made.genesis()
+    for number in range(3000):
+        made.note(f"the remark with the number {number} of a long day at the sea, in glass")
+    start = time.process_time()
+    assert leaks(made.records, withheld(*range(1, 3001, 2), size=3001)) == []
+    assert time.process_time() - start < 5, "a record is not compared with each other one"
