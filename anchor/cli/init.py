@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,10 +78,10 @@ def _begin(args: argparse.Namespace, store: KeyStore, vault: Vault, out: Output)
         }
     known = store.recovery()
     with Desk(args, out) as desk:
-        begun = begin_project(
-            desk.vault, store, fields=fields, recovery=recovery.hand_over,
-            make_recorder=desk.recorder,
-        )  # fmt: skip
+        with _told_if_worthless(recovery, out) as hand_over:
+            begun = begin_project(
+                desk.vault, store, fields=fields, recovery=hand_over, make_recorder=desk.recorder
+            )
         out.note(f"vault in {desk.vault.layout.root}")
         made = "made" if begun.key_is_new else "the one you have"
         out.note(f"signing key {short(begun.signer.thumbprint)} ({made})")
@@ -139,6 +139,26 @@ def _recovery(args: argparse.Namespace, store: KeyStore, vault: Vault, out: Outp
         return signer.thumbprint
 
     return _Recovery(show, is_new=True)
+
+
+@contextlib.contextmanager
+def _told_if_worthless(recovery: _Recovery, out: Output) -> Iterator[Callable[[], bytes]]:
+    """Give what hands over the key; a new one that no project came to commit to is told of."""
+    handed: list[bytes] = []
+
+    def hand_over() -> bytes:
+        handed.append(recovery.hand_over())
+        return handed[0]
+
+    try:
+        yield hand_over
+    except BaseException:
+        if handed and recovery.is_new:
+            out.warn(
+                f"no project was begun: the recovery key {short(handed[0])} stands for nothing yet",
+                "throw away what you wrote down; a file with it can be named again with --recovery",
+            )
+        raise
 
 
 def _in_file(path: Path, vault: Vault, out: Output) -> _Recovery:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -228,6 +229,25 @@ def test_init_asks_for_the_passphrase_before_it_shows_the_recovery_key(
     assert len(asked) == 5
     assert ran.out.count("vestige-recovery-1") == 1
     assert "the two differ" in ran.err
+
+
+def test_a_recovery_key_that_no_project_came_of_is_told_of(
+    run, keyring, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    link = os.link
+
+    def failing(source, target, **more):
+        if Path(target).suffix == ".sdjwt":
+            raise OSError(errno.EIO, "the disk fails")
+        return link(source, target, **more)
+
+    monkeypatch.setattr(os, "link", failing)
+    ran = run("init", tmp_path, "--offline", "--recovery", tmp_path / "key")
+    assert ran.status != 0
+    thumbprint = load_recovery(tmp_path / "key").thumbprint.hex()[:8]
+    assert f"the recovery key {thumbprint}… stands for nothing yet" in ran.err
+    monkeypatch.undo()
 
 
 def test_a_new_recovery_key_of_a_later_project_says_that_the_old_one_still_holds(
