@@ -109,7 +109,13 @@ judged by the oldest record that names it. `--proof` names a proof that lies els
 another name.
 
 A folder stands for every file in it that has evidence beside it, a line each, and for the records
-in it or in its vault, judged as one list: signatures, keys, order, and what is not listed.
+in it or in its vault, judged as one list: signatures, keys, order, and what is not listed. Each
+exhibit in it gets a line; named by itself it is told in full.
+
+A row *log* that is not checked since the policy does not name the log's key takes nothing from the
+dates; it leaves open which index the entry has. Add the key of your own service to a policy of
+yours to have that checked, too. A row that *was expected* by a time that has passed is waited for
+in vain so far: `vestige admin status` says how the service stands with that party.
 
 The row *not before* is a record's: it was not made earlier, by a block or a drand round that it
 names. It says nothing of when a file was made. Signatures of drand rounds are checked where the
