@@ -249,12 +249,16 @@ def parse_json(
     return value
 
 
-def count_json_values(data: bytes) -> int:
+def count_json_values(data: bytes, most: int) -> int:
     """Return how many commas and opening brackets and braces stand outside of strings.
 
-    Of what is no JSON the number means nothing, but it is never too small for JSON.
+    Of what is no JSON the number means nothing. Beyond ``most`` it is not counted on: looking past
+    millions of strings takes more memory than reading them.
     """
     raw = _without_escapes(data)
+    # A comma or opening is followed by two strings at most, a name and a value; or one is all.
+    if raw.count(b'"') > 4 * most + 2:
+        return most + 1
     return _json_openings(raw if b'"' not in raw else _JSON_STRING.sub(b"", raw))
 
 

@@ -199,7 +199,7 @@ def _check_values(text: str, parts: Iterable[str]) -> None:
         return  # each takes a byte, which takes more than a character here
     for part in parts:
         data = parse_base64url(part, max_bytes=limits.MAX_RECORD_BYTES, what="part of a record")
-        left -= count_json_values(data)
+        left -= count_json_values(data, left)
         if left < 0:
             raise LimitExceededError(
                 f"the record holds more than {limits.MAX_RECORD_JSON_VALUES:,} values",

@@ -22,8 +22,8 @@ def filled(number: int, values: int) -> Disclosure:
 
 
 def test_counting_looks_past_strings():
-    assert count_json_values(b'{"a,[{\\"":[1,"\\\\",{}]}') == 5
-    assert count_json_values(b"[[],[]]") == 4
+    assert count_json_values(b'{"a,[{\\"":[1,"\\\\",{}]}', 9) == 5
+    assert count_json_values(b"[[],[]]", 9) == 4
 
 
 def test_as_many_values_as_may_be_are_read_and_one_more_is_not():
@@ -43,3 +43,18 @@ def test_a_flood_of_values_is_refused_before_it_is_read(unit: str):
     with pytest.raises(LimitExceededError) as caught:
         parse_sd_jwt(f"{header}.{payload}.{'A' * 86}~")
     assert caught.value.code == "format.json.values"
+
+
+def test_refusing_a_flood_takes_little_memory():
+    import tracemalloc
+
+    header = base64url(json.dumps({"alg": "EdDSA", "typ": "x"}).encode())
+    flood = b'{"a":[' + b'{"a":1},' * 2_000_000 + b"1]}"
+    text = f"{header}.{base64url(flood)}.{'A' * 86}~"
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceededError):
+            parse_sd_jwt(text)
+        assert tracemalloc.get_traced_memory()[1] < 10 * len(flood)
+    finally:
+        tracemalloc.stop()
