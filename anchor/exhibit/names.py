@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -11,13 +12,15 @@ from anchor.exhibit.layout import FOLDER_SUFFIX, ZIP_SUFFIX
 
 _MAX_BYTES: Final = 100
 _DEFAULT: Final = "exhibit"
+# Whoever copies a command out of README.txt or CHECK.md runs the name in a shell.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 
 
 def exhibit_name(text: str, *, given: bool) -> str:
     """Return the name: ASCII, since it is part of every name in the exhibit.
 
-    Letters with marks lose these, other characters are left out; where nothing is left, the name
-    is ``exhibit``. The title is free.
+    Letters with marks lose these, a space becomes a dash, characters beyond ASCII are left out;
+    where nothing is left, the name is ``exhibit``. The title is free.
 
     Args:
         text: as typed, or the name of the working folder.
@@ -27,7 +30,7 @@ def exhibit_name(text: str, *, given: bool) -> str:
         UsageError: no file can be called that on every system.
     """
     plain = text.removesuffix(ZIP_SUFFIX).removesuffix(FOLDER_SUFFIX)
-    name = _ascii(plain)
+    name = _ascii(plain).replace(" ", "-")
     if plain and not name:
         return _DEFAULT
     if _is_plain(name):
@@ -49,7 +52,7 @@ def _ascii(text: str) -> str:
 
 
 def _is_plain(name: str) -> bool:
-    if "/" in name or name.startswith((".", "-")):
+    if not _PLAIN.fullmatch(name) or name.startswith((".", "-")):
         return False
     try:
         check_names([f"{name}{FOLDER_SUFFIX}/x", name])

@@ -14,7 +14,8 @@ from anchor.exhibit.names import exhibit_name
     ("text", "name"),
     [
         ("cat-pendant", "cat-pendant"), ("cat.exhibit.zip", "cat"), ("猫挂件", "exhibit"),
-        ("Café noir", "Cafe noir"), ("水 cat", "cat"), ("\U0001fae9", "exhibit"),
+        ("Café noir", "Cafe-noir"), ("My  cat", "My--cat"), ("水 cat", "cat"),
+        ("\U0001fae9", "exhibit"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("given", [True, False])
@@ -23,7 +24,24 @@ def test_a_name_is_made_ascii(text: str, name: str, given: bool):
     check_names([f"{name}.exhibit/a"])
 
 
-@pytest.mark.parametrize("text", ["", "a/b", "水/b", ".hidden", "-x", "a:b", "a\nb", "a" * 101])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a/b",
+        "水/b",
+        ".hidden",
+        "-x",
+        "a:b",
+        "a\nb",
+        "a" * 101,
+        "a;b",
+        "$(id)",
+        "a&b",
+        "`x`",
+        "a'b",
+    ],
+)
 def test_what_no_file_can_be_called(text: str):
     assert exhibit_name(text, given=False) == "exhibit"
     with pytest.raises(UsageError):
