@@ -20,6 +20,7 @@ from anchor.cli._progress import Progress
 from anchor.cli._vault import add_vault, counted, key_store
 from anchor.errors import StoreConflictError, UsageError
 from anchor.vault.vault import Vault
+from anchor.verify import Status
 
 if TYPE_CHECKING:
     from anchor.exhibit.choice import Choice
@@ -326,7 +327,8 @@ def _report(
     shown = sum(record.shown for record in listing.records)
     withheld = len(listing.records) - shown
     given = sum(file.path is not None for file in listing.files)
-    out.line(padded(str(made.path), _SENTENCE_COLUMNS), word(verdict.status))
+    status = _status(staged, signer)
+    out.line(padded(str(made.path), _SENTENCE_COLUMNS), word(status))
     out.line(f"  records      {shown:,} shown, {withheld:,} withheld")
     out.line(f"  fields       {verdict.withheld_fields:,} withheld in the records shown")
     out.line(f"  files        {given:,} included, {len(listing.files) - given:,} left out")
@@ -337,8 +339,15 @@ def _report(
     if printed is not None:
         out.line(f"  signed PDF   {printed}")
     out.line("  what it shows is for its reader to check: vestige verify", f" {made.path}")
-    out.object(_to_json(made, staged, signer, printed))
-    return _exit_status.OK
+    code = _exit_status.FAILED if status is Status.FAILED else _exit_status.OK
+    out.object({**_to_json(made, staged, signer, printed), "exit_status": code})
+    return code
+
+
+def _status(staged: Staged, signer: Signer | None) -> Status:
+    """Return what a reader will find: a list of files that nobody signed is not checked."""
+    found = staged.verdict.status
+    return Status.NOT_CHECKED if found is Status.VERIFIED and signer is None else found
 
 
 def _to_json(
@@ -352,11 +361,10 @@ def _to_json(
         "files": made.files,
         "signed_by": None if signer is None else signer.public_key.hex(),
         "signed_pdf": None if printed is None else str(printed),
-        "status": staged.verdict.status.value,
+        "status": _status(staged, signer).value,
         "shown": [record.seq for record in listing.records if record.shown],
         "withheld": [record.seq for record in listing.records if not record.shown],
         "withheld_fields": staged.verdict.withheld_fields,
         "files_withheld": sum(file.path is None for file in listing.files),
         "open_proofs": list(staged.pending),
-        "exit_status": _exit_status.OK,
     }
