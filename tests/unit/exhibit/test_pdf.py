@@ -26,7 +26,9 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
-from anchor.errors import ConfigError, UsageError
+from anchor.backends.local_tsa import LocalAuthority
+from anchor.backends.local_tsa_server import LocalAuthorityServer
+from anchor.errors import BackendError, ConfigError, UsageError
 from anchor.exhibit.pdf import FilePictures, render_pdf
 from anchor.exhibit.pdf.fonts import CHINESE, font_families
 from anchor.exhibit.pdf.sections.phrases import reason_of
@@ -391,6 +393,45 @@ def test_a_signed_copy_validates_and_leaves_the_document_alone(
         status = validate_pdf_signature(signature, ValidationContext(trust_roots=[trusted]))
     assert status.bottom_line
     assert status.coverage.name == "ENTIRE_FILE"
+
+
+def test_the_signature_bears_a_time_stamp_of_the_authority_that_was_named(
+    printed: Path, tmp_path: Path
+) -> None:
+    certificate, root = certificate_file(tmp_path, b"secret")
+    authority = LocalAuthority.create(datetime.now(UTC))
+    signed = tmp_path / "signed.pdf"
+    with LocalAuthorityServer(authority) as server:
+        sign_pdf(printed, signed, certificate, passphrase=b"secret", authority_url=server.url)
+    roots = []
+    for name, pem in (("signer", root), ("authority", authority.root_pem)):
+        (tmp_path / f"{name}.pem").write_bytes(pem)
+        roots.append(load_cert_from_pemder(str(tmp_path / f"{name}.pem")))
+    with signed.open("rb") as file:
+        signature = PdfFileReader(file).embedded_signatures[0]
+        status = validate_pdf_signature(signature, ValidationContext(trust_roots=roots))
+    assert status.bottom_line
+    stamp = status.timestamp_validity
+    assert stamp is not None
+    assert stamp.valid
+    assert stamp.trusted
+    assert abs(stamp.timestamp - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_an_authority_that_does_not_answer_leaves_no_half_signed_copy(
+    printed: Path, tmp_path: Path
+) -> None:
+    certificate, _ = certificate_file(tmp_path, b"secret")
+    signed = tmp_path / "signed.pdf"
+    with pytest.raises(BackendError, match="authority"):
+        sign_pdf(
+            printed,
+            signed,
+            certificate,
+            passphrase=b"secret",
+            authority_url="http://127.0.0.1:1/",
+        )
+    assert not signed.exists()
 
 
 def test_a_wrong_passphrase_is_said_without_the_passphrase(printed: Path, tmp_path: Path) -> None:
