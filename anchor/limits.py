@@ -111,7 +111,6 @@ MAX_PROJECT_RECORDS: Final = 1_000_000
 MAX_EXHIBIT_ENTRIES: Final = 20_000
 MAX_EXHIBIT_NAME_BYTES: Final = 255
 MAX_EXHIBIT_DIRECTORY_BYTES: Final = 32 << 20
-MAX_EXHIBIT_EXPANSION: Final = 1_000
 # The list of records and files, and each manifest.
 MAX_EXHIBIT_LIST_BYTES: Final = 16 << 20
 # Of exhibit.json, counted as a proof's.

@@ -240,34 +240,21 @@ def deflated(body: bytes, data: bytes) -> bytes:
 
 
 def _streams() -> Iterator[tuple[str, bytes, str]]:
-    """Yield deflated entries that do not end where their stream does."""
+    """Yield deflated entries, whole and not: two readers may unpack them differently."""
     data = b"the same again and again " * 50
     packer = zlib.compressobj(9, wbits=-15)
     body = packer.compress(data) + packer.flush()
-    for tail in (b"\0", b"GARBAGE" * 10, body, b"z" * 200_000):
-        name = f"{len(tail)} bytes behind a stream"
-        yield name, deflated(body + tail, data), "exhibit.size"
-    stored = b"\x01" + struct.pack("<HH", 4, 0xFFFF ^ 4) + b"four"
-    yield "bytes behind a stored block", deflated(stored + b"tail", b"four"), "exhibit.size"
-    packer = zlib.compressobj(9, wbits=-15)
-    open_end = packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
-    yield "a stream without an end", deflated(open_end, data), "exhibit.size"
-    yield "an empty stream without an end", deflated(b"\0\0\0\xff\xff", b""), "exhibit.size"
-    yield "nothing, deflated", deflated(b"", b""), "exhibit.size"
+    yield "a deflated entry", deflated(body, data), "exhibit.method"
+    yield "bytes behind a stream", deflated(body + b"GARBAGE", data), "exhibit.method"
+    wrong = b"\x01" + struct.pack("<HH", 4, 0xFFFF) + b"four"
+    yield "a stored block of two lengths", deflated(wrong, b"four"), "exhibit.method"
+    yield "nothing, deflated", deflated(b"\x03\x00", b""), "exhibit.method"
 
 
 def _sizes() -> Iterator[tuple[str, bytes, str]]:
     entry = info("x.exhibit/bomb", compress_type=zipfile.ZIP_DEFLATED)
-    yield "a bomb", zipped((entry, bytes(50_000_000))), "exhibit.expansion"
-    entry = info("x.exhibit/a", compress_type=zipfile.ZIP_DEFLATED)
-    data = zipped((entry, b"abc" * 100))
-    for size in (299, 301, 100):
-        changed = patched(data, (central(data) + 24, "<I", size), (22, "<I", size))
-        yield f"inflates to another size than {size}", changed, "exhibit.size"
-    broken = bytearray(data)
-    broken[30 + len("x.exhibit/a")] ^= 0xFF
-    yield "can not be inflated", bytes(broken), "exhibit.size"
+    yield "a bomb", zipped((entry, bytes(50_000_000))), "exhibit.method"
     changed = patched(GOOD, (central(GOOD) + 24, "<I", 4), (22, "<I", 4))
     yield "stored in another size", changed, "exhibit.size"
-    entry = info("x.exhibit/signature.json", compress_type=zipfile.ZIP_DEFLATED)
+    entry = info("x.exhibit/signature.json")
     yield "a text above its limit", zipped((entry, b"%d" * 40_000)), "exhibit.too_large"

@@ -2,9 +2,9 @@
 
 The directory at the end and the headers before the entries say the same; entries lie one after the
 other from the first byte to the directory, with nothing between, before or behind; names are plain;
-every entry is a plain file, stored or deflated. What is read of an entry is bounded by the size
-that it states, and that by its compressed size. The CRC-32 is not looked at: the manifests of the
-bag hold better digests.
+every entry is a plain file, stored and not compressed, so that nothing grows when it is read and no
+two readers unpack it differently. The CRC-32 is not looked at: the manifests of the bag hold better
+digests.
 
 Source: APPNOTE.TXT 6.3.10. Specification: ``docs/spec/exhibit.md``, step E1.
 """
@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import stat
 import struct
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final, NoReturn
 
 from anchor import limits
-from anchor.errors import FormatError, LimitExceededError
+from anchor.errors import FormatError
 from anchor.exhibit.container import BLOCK_BYTES, check_count, check_names
 from anchor.exhibit.layout import FOLDER_SUFFIX
 
@@ -32,10 +31,9 @@ _LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
 _MAX_16: Final = 0xFFFF
 _MAX_32: Final = 0xFFFFFFFF
 _STORED: Final = 0
-_DEFLATED: Final = 8
 _ENCRYPTED: Final = 0x0001
-# The level of deflate, and UTF-8; encryption, data descriptors and patches are not taken.
-_FLAGS: Final = 0x0806
+# That names are UTF-8; encryption, data descriptors and patches are not taken.
+_FLAGS: Final = 0x0800
 _ZIP64_EXTRA: Final = 1
 _UNICODE_PATH_EXTRA: Final = 0x7075
 _UNIX: Final = 3
@@ -84,11 +82,7 @@ class ZipContainer:
     def blocks(self, path: str) -> Iterator[bytes]:
         """Yield a file's bytes; FormatError (``exhibit.size``) if it does not keep to its size."""
         entry = self._entries[path]
-        raw = self._raw(entry)
-        yield from raw if entry.method == _STORED else _inflated(raw, entry)
-
-    def _raw(self, entry: _Entry) -> Iterator[bytes]:
-        place, left = self._data[entry.name], entry.compressed
+        place, left = self._data[entry.name], entry.size
         while left:
             self._file.seek(place)
             block = self._file.read(min(left, BLOCK_BYTES))
@@ -96,25 +90,6 @@ class ZipContainer:
                 _refuse(f"{entry.name} ends before its size", code="exhibit.size")
             place, left = place + len(block), left - len(block)
             yield block
-
-
-def _inflated(raw: Iterator[bytes], entry: _Entry) -> Iterator[bytes]:
-    inflater, total = zlib.decompressobj(-15), 0
-    try:
-        for block in raw:
-            waiting = block
-            while waiting:
-                out = inflater.decompress(waiting, BLOCK_BYTES)
-                waiting = inflater.unconsumed_tail
-                total += len(out)
-                if total > entry.size or inflater.unused_data:
-                    _refuse(f"{entry.name} holds more than it states", code="exhibit.size")
-                if out:
-                    yield out
-    except zlib.error:
-        _refuse(f"{entry.name} can not be inflated", code="exhibit.size")
-    if not inflater.eof or total != entry.size:
-        _refuse(f"{entry.name} holds less than it states", code="exhibit.size")
 
 
 # -- the directory ---------------------------------------------------------------------------------
@@ -207,15 +182,8 @@ def _parse_entry(data: bytes, place: int) -> tuple[_Entry, int]:
     name = _decoded(raw_name)
     _check_kind(name, made_by >> 8, attributes, flags, method)
     size, compressed, offset = _with_zip64(extra, size, compressed, offset)
-    if size > limits.MAX_EXHIBIT_EXPANSION * compressed:
-        raise LimitExceededError(
-            f"{name} grows more than {limits.MAX_EXHIBIT_EXPANSION} times when it is unpacked",
-            code="exhibit.expansion",
-        )
-    if method == _STORED and size != compressed:
+    if size != compressed:
         _refuse(f"{name} is stored in {compressed} bytes and states {size}", code="exhibit.size")
-    if method == _DEFLATED and not compressed:
-        _refuse(f"{name} is deflated into nothing", code="exhibit.size")
     return _Entry(name, raw_name, flags, method, crc32, compressed, size, offset), end
 
 
@@ -233,8 +201,8 @@ def _check_kind(name: str, system: int, attributes: int, flags: int, method: int
         _refuse(f"{name} is {kind}; an exhibit holds plain files only", code="exhibit.kind")
     if flags & _ENCRYPTED:
         _refuse(f"{name} is encrypted", code="exhibit.method")
-    if flags & ~_FLAGS or method not in (_STORED, _DEFLATED):
-        _refuse(f"{name} is written in a way that not every reader takes", code="exhibit.method")
+    if flags & ~_FLAGS or method != _STORED:
+        _refuse(f"{name} is not simply stored, as exhibits are", code="exhibit.method")
 
 
 def _with_zip64(extra: bytes, *values: int) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ def test_its_policy_admits_its_own_script_and_style_and_the_sources_it_names(
 
 def test_it_carries_the_licences_of_what_is_built_into_it(page: str, project_root: Path):
     named = json.loads((project_root / WEB / "package.json").read_text())["dependencies"]
-    assert len(named) == 3
+    assert len(named) == 2
     for name in named:
         notice = re.search(rf"^{re.escape(name)}\n\n.*?^Copyright", page, re.DOTALL | re.MULTILINE)
         assert notice is not None, name

@@ -28,7 +28,7 @@ function contentPolicy(script: string, style: string): string {
 }
 
 /** What is built into the page, with the notices that their licences want kept. */
-const PARTS = ["@noble/curves", "@noble/hashes", "fflate"];
+const PARTS = ["@noble/curves", "@noble/hashes"];
 
 /** Return the licences of these parts as a comment. */
 function licences(): string {

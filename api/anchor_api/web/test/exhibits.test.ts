@@ -43,11 +43,6 @@ describe("an exhibit", () => {
     expect(verdict.bundle).toBe(createHash("sha256").update(manifest).digest("hex"));
   });
 
-  test("that is compressed says the same", async () => {
-    const packed = entries(whole).map((entry) => ({ ...entry, deflate: true }));
-    expect(await judge(zipOf(packed))).toEqual(await judge(zipOf(entries(whole))));
-  });
-
   test("that nobody signed", async () => {
     const files = exhibitFiles();
     const verdict = await judge(zipOf(entries(bagOf(files, null))));
@@ -244,8 +239,8 @@ describe("the container is refused", () => {
     ["a link", () => zipOf([{ ...few(`${FOLDER}/a`)[0]!, mode: 0o120777 }]), "kind"],
     ["encrypted", () => zipOf([{ ...few(`${FOLDER}/a`)[0]!, flags: 0x801 }]), "method"],
     ["a strange method", () => zipOf([{ ...few(`${FOLDER}/a`)[0]!, method: 12 }]), "method"],
-    ["a bomb", () => zipOf([{ name: `${FOLDER}/a`, data: new Uint8Array(1 << 22), deflate: true }]), "expansion"],
-    ["a size that lies", () => zipOf([{ name: `${FOLDER}/a`, data: new Uint8Array(5000), deflate: true, size: 4000 }]), "size"],
+    ["a bomb", () => zipOf([{ name: `${FOLDER}/a`, data: new Uint8Array(1 << 22), deflate: true }]), "method"],
+    ["a size that lies", () => zipOf([{ name: `${FOLDER}/a`, data: new Uint8Array(5000), size: 4000 }]), "size"],
     ["a header that differs", () => zipOf([{ ...few(`${FOLDER}/a`)[0]!, localName: `${FOLDER}/b` }]), "header"],
     ["overlapping entries", () => zipOf([...few(`${FOLDER}/a`), { ...few(`${FOLDER}/b`)[0]!, at: 0 }]), "overlap"],
     ["a gap", () => zipOf([...few(`${FOLDER}/a`), { ...few(`${FOLDER}/b`)[0]!, gap: 4 }]), "overlap"],
