@@ -53,6 +53,15 @@ class Served:
         self.server.start()
         self.port = int(self.server.url.rpartition(":")[2])
 
+    def anchor(self) -> None:
+        """Wait until a round over everything sent so far is final.
+
+        The tree is larger than the records are many: digests of tokens are entries, too.
+        """
+        size = self.service.committed.tree_size
+        self.service.anchorer.force()
+        assert self.service.anchorer.wait_final(size, 60) == []
+
     def stop(self) -> None:
         self.server.stop()
         self.service.stop()

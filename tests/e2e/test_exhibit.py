@@ -37,8 +37,9 @@ def folder(tmp_path_factory) -> Path:
         logs = KnownLogs(root / "state", trusted)
         with ServiceClient(stage.url) as client:
             project.send(client, trusted, logs)
+            size = stage.service.committed.tree_size
             stage.service.anchorer.force()
-            assert not stage.service.anchorer.wait_final(project.records, 30, None)
+            assert stage.service.anchorer.wait_final(size, 60) == []
             proofs = project.upgrade(client, trusted, logs)
             (root / "policy.json").write_bytes(demo_policy(stage, proofs))
     shutil.copytree(root / "keys", root / "data" / "vestige" / "keys")

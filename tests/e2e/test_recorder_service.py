@@ -75,8 +75,7 @@ def test_what_is_recorded_is_sent_queued_and_verified(
     status, out, err = run("note", "online again", "--json")
     assert json.loads(out)["sent"] == [6], "the service is asked again once it has answered"
 
-    served.service.anchorer.force()
-    assert not served.service.anchorer.wait_final(7, 20, None)
+    served.anchor()
     status, out, err = run("send", "--policy", policy, "--json")
     value = json.loads(out)
     assert (value["exit_status"], value["errors"]) == (0, [])
@@ -104,8 +103,7 @@ def test_a_vault_is_moved_away_and_still_verifies_there(
     work.mkdir()
     run("init", work, "--recovery", tmp_path / "key.txt", "--server", served.url)
     run("note", "one", "--vault", work)
-    served.service.anchorer.force()
-    assert not served.service.anchorer.wait_final(2, 20, None)
+    served.anchor()
     run("send", "--vault", work, "--policy", tmp_path / "policy.json")
     served.go_away()
     shutil.copytree(work, tmp_path / "archive")
