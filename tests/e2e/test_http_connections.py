@@ -293,7 +293,7 @@ def test_a_stream_that_nobody_reads_is_cut_off(tmp_path):
                 service.events(event)
             return streams(server) == 0
 
-        wait_until(told_until_gone)
+        wait_until(told_until_gone, seconds=90)  # the kernel takes megabytes first
 
 
 def streams(server):
