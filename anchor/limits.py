@@ -126,7 +126,6 @@ MAX_EXHIBIT_GENERATOR_CHARACTERS: Final = 200
 # What the proofs of one exhibit get together, in the units of one verification.
 MAX_EXHIBIT_UNITS: Final = 24_000_000
 # What the service unpacks of one.
-MAX_EXHIBIT_SERVICE_BYTES: Final = 64 << 20
 # What the service spends on its proofs, in the units of one verification.
 MAX_EXHIBIT_SERVICE_UNITS: Final = 20_000_000
 

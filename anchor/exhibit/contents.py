@@ -34,17 +34,13 @@ class Contents:
 
 
 def read_contents(
-    container: Container,
-    reached: Callable[[int], None] = lambda _count: None,
-    *,
-    max_bytes: int | None = None,
+    container: Container, reached: Callable[[int], None] = lambda _count: None
 ) -> Contents:
     """Read a bag from front to back.
 
     Args:
         container: the bag.
         reached: told how many bytes were read so far.
-        max_bytes: of all files together, unpacked; None reads whatever there is.
 
     Raises:
         LimitExceededError: a text is longer than is read, or all of them together
@@ -53,11 +49,6 @@ def read_contents(
     """
     sizes = container.sizes
     check_sizes(sizes)
-    if max_bytes is not None and sum(sizes.values()) > max_bytes:
-        raise LimitExceededError(
-            f"{sum(sizes.values()):,} bytes unpacked, at most {max_bytes:,} are read here",
-            code="exhibit.too_large",
-        )
     sha256: dict[str, bytes] = {}
     sha512: dict[str, bytes] = {}
     texts: dict[str, bytes] = {}

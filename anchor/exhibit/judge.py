@@ -78,6 +78,17 @@ def judge_exhibit(
             agreement.items, judge, before=before, steps=steps, unpaid=unpaid, judged=judged
         )
         findings += check_ots(contents, agreement, unpaid)
+    return _sum_up(contents, listing, tuple(findings), records, signed_by)
+
+
+def _sum_up(
+    contents: Contents,
+    listing: Listing | None,
+    findings: tuple[ExhibitFinding, ...],
+    records: RecordsVerdict | None,
+    signed_by: bytes | None,
+) -> ExhibitVerdict:
+    """Return the verdict, with what is said of it to people."""
     manifest = contents.texts.get(MANIFEST_SHA256)
     bundle = None if manifest is None else bundle_digest(manifest)
     status, reason, exit_status = _sum(findings, records)
@@ -93,21 +104,21 @@ def judge_exhibit(
             signed_by=signed_by,
         )
     return ExhibitVerdict(
-        status,
-        reason,
-        exit_status,
-        None if listing is None else listing.name,
-        None if listing is None else listing.title,
-        None if listing is None else listing.project,
-        bundle,
-        signed_by,
-        tuple(findings),
-        records,
-        sum(file.path is not None for file in files),
-        sum(file.path is None for file in files),
-        said.proved if status is not Status.FAILED else (),
-        said.asserted,
-        said.not_checked,
+        status=status,
+        reason=reason,
+        exit_status=exit_status,
+        name=None if listing is None else listing.name,
+        title=None if listing is None else listing.title,
+        project=None if listing is None else listing.project,
+        bundle=bundle,
+        signed_by=signed_by,
+        findings=findings,
+        records=records,
+        files_shown=sum(file.path is not None for file in files),
+        files_withheld=sum(file.path is None for file in files),
+        proved=said.proved if status is not Status.FAILED else (),
+        asserted=said.asserted,
+        not_checked=said.not_checked,
     )
 
 
@@ -240,7 +251,9 @@ def _want_key_in_force(key: bytes, agreement: Agreement) -> None:
 # -- E7: the sum -----------------------------------------------------------------------------------
 
 
-def _sum(findings: list[ExhibitFinding], records: RecordsVerdict | None) -> tuple[Status, str, int]:
+def _sum(
+    findings: Sequence[ExhibitFinding], records: RecordsVerdict | None
+) -> tuple[Status, str, int]:
     failed = next((finding for finding in findings if finding.word == "failed"), None)
     if failed is not None:
         where = "" if failed.path is None else f"{failed.path}: "

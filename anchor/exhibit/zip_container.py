@@ -47,9 +47,7 @@ class _Entry:
     name: str
     raw_name: bytes
     flags: int
-    method: int
     crc32: int
-    compressed: int
     size: int
     offset: int
 
@@ -184,7 +182,7 @@ def _parse_entry(data: bytes, place: int) -> tuple[_Entry, int]:
     size, compressed, offset = _with_zip64(extra, size, compressed, offset)
     if size != compressed:
         _refuse(f"{name} is stored in {compressed} bytes and states {size}", code="exhibit.size")
-    return _Entry(name, raw_name, flags, method, crc32, compressed, size, offset), end
+    return _Entry(name, raw_name, flags, crc32, size, offset), end
 
 
 def _decoded(raw_name: bytes) -> str:
@@ -245,7 +243,7 @@ def _locate(file: BinaryIO, entries: list[_Entry], directory: int) -> dict[str, 
             _refuse(f"bytes before {entry.name} belong to no entry", code="exhibit.overlap")
         start = _check_local(file, entry)
         places[entry.name] = start
-        end = start + entry.compressed
+        end = start + entry.size
         if end > directory:
             _refuse(f"{entry.name} overlaps the directory", code="exhibit.overlap")
     if end != directory:
@@ -263,7 +261,7 @@ def _check_local(file: BinaryIO, entry: _Entry) -> int:
     size, compressed = _with_zip64(extra, size, compressed)
     start: int = entry.offset + _LOCAL.size + n_name + n_extra
     said = raw_name, flags, method, crc32, compressed, size
-    listed = entry.raw_name, entry.flags, entry.method, entry.crc32, entry.compressed, entry.size
+    listed = entry.raw_name, entry.flags, _STORED, entry.crc32, entry.size, entry.size
     if said != listed:
         _refuse(f"{entry.name} is described in two ways", code="exhibit.header")
     return start

@@ -21,7 +21,7 @@ from anchor.exhibit.cost import check_work
 from anchor.exhibit.judge import judge_exhibit
 from anchor.exhibit.verdict import ExhibitVerdict
 from anchor.exhibit.zip_container import ZipContainer
-from anchor.limits import DIGEST_BYTES, MAX_EXHIBIT_SERVICE_BYTES, MAX_EXHIBIT_SERVICE_UNITS
+from anchor.limits import DIGEST_BYTES, MAX_EXHIBIT_SERVICE_UNITS
 from anchor.proof.policy import Policy
 from anchor.proof.proof import Proof
 from anchor.verify import Judge, ProvenRecord, Verdict
@@ -63,7 +63,7 @@ class Verification:
             if data.startswith(_ZIP_MAGIC):
                 _refuse_digest(file_digest)
                 container = ZipContainer(io.BytesIO(data))
-                contents = read_contents(container, max_bytes=MAX_EXHIBIT_SERVICE_BYTES)
+                contents = read_contents(container)
                 return judge_exhibit(contents, self._judge_of, before=before, steps=steps)
             content = parse_evidence(data)
             if isinstance(content, Proof):

@@ -19,7 +19,7 @@ export interface Contents {
   readonly digests: ReadonlyMap<string, Digests>;
   /** The bytes of the files that are judged. */
   readonly texts: ReadonlyMap<string, Uint8Array>;
-  /** Where a file's bytes lie in the source; null where they are compressed or not there. */
+  /** Where a file's bytes lie in the source; null where each has a source of its own, or is not there. */
   readonly place: (path: string) => { readonly start: number; readonly end: number } | null;
 }
 
@@ -42,7 +42,7 @@ export async function readContents(source: Source, progress: Progress = () => un
 }
 
 function zipped(source: Source, entry: Entry): BagFile {
-  const place = entry.method === 0 ? { start: entry.start, end: entry.start + entry.size } : null;
+  const place = { start: entry.start, end: entry.start + entry.size };
   return { size: entry.size, pieces: () => pieces(source, entry), place };
 }
 

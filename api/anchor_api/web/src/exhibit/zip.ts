@@ -39,8 +39,6 @@ export interface Entry {
   readonly name: string;
   readonly size: number;
   readonly flags: number;
-  readonly method: number;
-  readonly compressed: number;
   readonly crc: number;
   /** Where its local header stands. */
   readonly header: number;
@@ -132,11 +130,10 @@ function readDirectory(bytes: Uint8Array, count: number): Entry[] {
       [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)],
       name,
     );
-    const method = view.getUint16(at + 10, true);
     if (size !== compressed)
       throw refused(`${name}: it is stored in another size than it says`, "size");
     const flags = view.getUint16(at + 8, true);
-    entries.push({ name, size, flags, method, compressed, crc: view.getUint32(at + 16, true), header, start: 0 });
+    entries.push({ name, size, flags, crc: view.getUint32(at + 16, true), header, start: 0 });
     at = next;
   }
   if (at !== bytes.length) throw refused("its directory holds more than it says");
@@ -231,10 +228,10 @@ async function locate(source: Source, entry: Entry): Promise<Entry> {
   const same =
     equal(rest.subarray(0, nameLength), toUtf8(entry.name)) &&
     view.getUint16(6, true) === entry.flags &&
-    view.getUint16(8, true) === entry.method &&
+    view.getUint16(8, true) === STORED &&
     view.getUint32(14, true) === entry.crc &&
     size === entry.size &&
-    compressed === entry.compressed;
+    compressed === entry.size;
   if (!same) throw differs;
   return { ...entry, start };
 }
@@ -248,7 +245,7 @@ async function locateAll(source: Source, entries: readonly Entry[], directory: n
     if (entry.header > end) throw refused(`${entry.name}: bytes before it belong to no entry`, "overlap");
     const found = await locate(source, entry);
     located.push(found);
-    end = found.start + found.compressed;
+    end = found.start + found.size;
   }
   if (end !== directory) throw refused("bytes before its directory belong to no entry, or to two", "overlap");
   return located;
